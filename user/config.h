@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* ports.toml as a struct: what the user wants, with the place of everything in the file. */
+#ifndef XDPFWD_CONFIG_H
+#define XDPFWD_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "diag.h"
+#include "ipaddr.h"
+#include "portset.h"
+
+/* The protocols that can be forwarded, as indices. */
+enum proto { PROTO_TCP, PROTO_UDP, PROTO_COUNT };
+
+enum source_mode { SOURCE_MASQUERADE, SOURCE_PRESERVE };
+
+/* proto_name() - "tcp" or "udp" */
+const char *proto_name(enum proto proto);
+
+/**
+ * struct config_backend - one [backend.NAME]
+ * @name:     NAME
+ * @place:    where the table starts
+ * @has:      by family: a literal address was given
+ * @address:  by family: that literal
+ * @hostname: DNS name to resolve, or NULL; never together with literals
+ * @device:   egress device, or NULL for the kernel's route
+ */
+struct config_backend {
+	char *name;
+	struct diag_place place;
+	bool has[FAMILY_COUNT];
+	struct ip_addr address[FAMILY_COUNT];
+	char *hostname;
+	char *device;
+	struct diag_place address_place, device_place;
+};
+
+/* Idle times in seconds after which a tracked flow ends; 0 means "the default". */
+struct config_timeouts {
+	uint32_t udp_s, tcp_established_s, tcp_transitory_s, icmp_s;
+};
+
+/**
+ * struct config_forward - one [[forward]], presets already expanded
+ * @name:      unique; the label in metrics and messages
+ * @place:     where the table starts
+ * @ports:     by protocol: the public ports, @exclude already taken out
+ * @named:     by protocol: the subset of @ports written as single ports rather than in a range
+ * @excluded:  ports of the ranges that stay with the host
+ * @shift:     backend port minus public port (from to_port), 0 when absent
+ * @backend:   index into config.backends
+ * @addresses: public addresses; none means the default of the source mode
+ * @source:    preserve or masquerade
+ * @source_given: false when @source is the default
+ * @allow, @deny: source prefixes
+ * @timeouts:  all zero when absent
+ * @preset:    name of the preset it came from, or NULL
+ */
+struct config_forward {
+	char *name;
+	struct diag_place place;
+	struct port_set ports[PROTO_COUNT];
+	struct port_set named[PROTO_COUNT];
+	struct port_set excluded;
+	int shift;
+	size_t backend;
+	struct ip_addr *addresses;
+	size_t address_count;
+	enum source_mode source;
+	bool source_given;
+	struct ip_prefix *allow, *deny;
+	size_t allow_count, deny_count;
+	struct config_timeouts timeouts;
+	char *preset;
+	struct diag_place ports_place, source_place, allow_place, deny_place, timeout_place,
+		address_place, to_port_place, backend_place;
+};
+
+/**
+ * struct config - the whole of ports.toml
+ * @metrics_listen: "127.0.0.1:9743", or NULL without an HTTP listener
+ * @flows_max:      [limits] flows, 131072 when absent
+ */
+struct config {
+	char *metrics_listen;
+	struct diag_place metrics_place;
+	uint32_t flows_max;
+	struct config_backend *backends;
+	size_t backend_count;
+	struct config_forward *forwards;
+	size_t forward_count;
+};
+
+/**
+ * config_parse() - text to struct, reporting every error of the file
+ * @text:  the file's content
+ * @len:   its length in bytes
+ * @diags: out: errors and warnings, appended
+ *
+ * Pure: reads nothing but its arguments. Finds unknown keys (naming the nearest known one), ports
+ * out of 1-65535, reversed ranges, overlapping forwards, unknown backends, duplicate names and
+ * preserve rules whose way back would be ambiguous.
+ *
+ * Return: the config, to be freed with config_free(), or NULL when @diags holds an error.
+ */
+struct config *config_parse(const char *text, size_t len, struct diag_list *diags);
+
+/**
+ * config_load() - read and parse a file
+ * @path:  the file; also the prefix of messages
+ * @diags: as for config_parse()
+ *
+ * A file that cannot be read is a DIAG_CONFIG_ERROR with the cause.
+ *
+ * Return: as config_parse().
+ */
+struct config *config_load(const char *path, struct diag_list *diags);
+
+/* config_free() - free a config; NULL is allowed */
+void config_free(struct config *config);
+
+#endif
