@@ -6,12 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <xdpfwd/abi.h>
 #include "diag.h"
 #include "ipaddr.h"
 #include "portset.h"
-
-/* The protocols that can be forwarded, as indices. */
-enum proto { PROTO_TCP, PROTO_UDP, PROTO_COUNT };
 
 enum source_mode { SOURCE_MASQUERADE, SOURCE_PRESERVE };
 

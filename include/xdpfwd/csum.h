@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One's complement arithmetic of the Internet checksum (RFC 1071), on words as they lie in memory. */
+#ifndef XDPFWD_CSUM_H
+#define XDPFWD_CSUM_H
+
+#include <xdpfwd/addr.h>
+
+/* csum_add() - sum of two partial sums with the carry brought round */
+static inline __u32 csum_add(__u32 a, __u32 b)
+{
+	a += b;
+	return a + (a < b);
+}
+
+/* csum_delta() - what replacing @old by @new adds to a sum (RFC 1624, eqn. 3) */
+static inline __u32 csum_delta(__u32 old, __u32 new)
+{
+	return csum_add(~old, new);
+}
+
+/* csum_delta_addr() - the same for an address; the mapped prefix of IPv4 cancels out */
+static inline __u32 csum_delta_addr(const struct ip_addr *old, const struct ip_addr *new)
+{
+	__u32 delta = csum_delta(old->w[3], new->w[3]);
+
+	delta = csum_add(delta, csum_delta(old->w[2], new->w[2]));
+	delta = csum_add(delta, csum_delta(old->w[1], new->w[1]));
+	return csum_add(delta, csum_delta(old->w[0], new->w[0]));
+}
+
+/* csum_fold() - a partial sum in 16 bits, not complemented */
+static inline __u16 csum_fold(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+/*
+ * csum_apply() - a checksum field after a change of @delta in what it covers
+ *
+ * Exact: equals a checksum made from scratch, since a sum of valid data is never zero (RFC 1624).
+ */
+static inline __u16 csum_apply(__u16 check, __u32 delta)
+{
+	return (__u16)~csum_fold(csum_add((__u16)~check, delta));
+}
+
+#endif
