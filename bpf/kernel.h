@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The kernel as the programs see it: types, helpers, and what differs between versions. */
+#ifndef XDPFWD_BPF_KERNEL_H
+#define XDPFWD_BPF_KERNEL_H
+
+/* Only wire formats and stable context structs are used, so field relocations are not wanted. */
+#define BPF_NO_PRESERVE_ACCESS_INDEX
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+
+/* Macros of the kernel's headers, which BTF does not carry. */
+#define ETH_P_IP	0x0800
+#define ETH_P_IPV6	0x86dd
+#define ETH_P_8021Q	0x8100
+#define ETH_P_8021AD	0x88a8
+#define ETH_HLEN	14
+#define AF_INET		2
+#define AF_INET6	10
+#define IPPROTO_HOPOPTS 0
+#define IPPROTO_TCP	6
+#define IPPROTO_UDP	17
+#define IPPROTO_FRAGMENT 44
+#define IPPROTO_DSTOPTS 60
+#define LOOPBACK_IFINDEX 1
+#define TC_ACT_UNSPEC	(-1)
+#define TC_ACT_SHOT	2
+#define PACKET_HOST	0
+
+/*
+ * clock_now_ns() - CLOCK_MONOTONIC, good to a few milliseconds
+ *
+ * Before 5.11 there is no coarse clock; reading the exact one is right, only dearer.
+ */
+static __always_inline __u64 clock_now_ns(void)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
+		return bpf_ktime_get_coarse_ns();
+	return bpf_ktime_get_ns();
+}
+
+/*
+ * bound() - @value & @mask where the compiler must not prove the mask away
+ *
+ * Verifiers before 5.16 forget the range of a 32-bit value that was spilled to the stack, so an
+ * offset is masked again right where it is added to a packet pointer.
+ */
+#define bound(value, mask)                                                                         \
+	({                                                                                         \
+		__u64 bound_ = (value);                                                            \
+		asm volatile("" : "+r"(bound_));                                                   \
+		bound_ &= (mask);                                                                  \
+		bound_;                                                                            \
+	})
+
+#endif

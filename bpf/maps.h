@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Every map. The loader pins them by these names. */
+#ifndef XDPFWD_BPF_MAPS_H
+#define XDPFWD_BPF_MAPS_H
+
+#include "kernel.h"
+#include <xdpfwd/abi.h>
+
+/* One rule set; mmap()ed by the loader, which fills it before any packet can see it. */
+struct ruleset_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ruleset);
+};
+
+/* The rule set in force: a packet sees the old one whole or the new one whole. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct ruleset_map);
+} rulesets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTERS_MAX);
+	__type(key, __u32);
+	__type(value, struct forward_counters);
+} forward_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, HOOK_COUNT);
+	__type(key, __u32);
+	__type(value, struct reason_counters);
+} reason_counters SEC(".maps");
+
+static __always_inline struct ruleset *ruleset_get(void)
+{
+	__u32 zero = 0;
+	void *inner = bpf_map_lookup_elem(&rulesets, &zero);
+
+	return inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
+}
+
+static __always_inline void count_reason(enum hook hook, enum reason reason)
+{
+	__u32 key = hook;
+	struct reason_counters *counters = bpf_map_lookup_elem(&reason_counters, &key);
+
+	if (counters)
+		counters->packets[reason & 63]++;
+}
+
+/* count_forward() - add to one direction of a forward; @bytes counts whole IP packets */
+static __always_inline void count_forward(__u32 counter, enum direction dir, __u32 packets,
+					  __u32 bytes)
+{
+	struct forward_counters *counters = bpf_map_lookup_elem(&forward_counters, &counter);
+
+	if (!counters)
+		return;
+	counters->packets[dir] += packets;
+	counters->bytes[dir] += bytes;
+}
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Bytes to struct packet: where the headers are and what they say. Keeps offsets, never pointers. */
+#ifndef XDPFWD_BPF_PARSE_H
+#define XDPFWD_BPF_PARSE_H
+
+#include "maps.h"
+
+#define IP_FRAGMENT_BITS 0x3fff /* more fragments, or an offset */
+#define IPV6_HEADERS_MAX 6	/* extension headers walked */
+#define L3_OFFSET_MASK	 0x1f	/* 0, 14 or 18 */
+#define L4_OFFSET_MASK	 0x1ff	/* up to 511 bytes of headers before TCP or UDP */
+
+/**
+ * struct packet - one TCP or UDP packet
+ * @l3_off, @l4_off: offsets of the IP and the TCP or UDP header from the start of the data
+ * @src, @dst, @sport, @dport: its tuple, ports in network order
+ * @proto:  PROTO_TCP or PROTO_UDP
+ * @ttl:    TTL or hop limit
+ * @l3_len: length of the IP packet, header included
+ * @l4_len: what follows from @l4_off, as the IP header says
+ */
+struct packet {
+	__u64 l3_off, l4_off;
+	struct ip_addr src, dst;
+	__be16 sport, dport;
+	__u8 proto, ttl;
+	__u32 l3_len, l4_len;
+};
+
+/*
+ * parse_ethernet() - the ethertype behind at most one VLAN tag
+ *
+ * Return: 0 with @protocol and @l3_off set, or the reason to leave the frame alone.
+ */
+static __always_inline enum reason parse_ethernet(void *data, void *data_end, __be16 *protocol,
+						  __u64 *l3_off)
+{
+	struct ethhdr *eth = data;
+	struct vlan_hdr *tag = (void *)(eth + 1);
+
+	if ((void *)(eth + 1) > data_end)
+		return REASON_NOT_IP;
+	*protocol = eth->h_proto;
+	*l3_off = sizeof(*eth);
+	if (*protocol != bpf_htons(ETH_P_8021Q) && *protocol != bpf_htons(ETH_P_8021AD))
+		return 0;
+	if ((void *)(tag + 1) > data_end)
+		return REASON_NOT_IP;
+	*protocol = tag->h_vlan_encapsulated_proto;
+	*l3_off += sizeof(*tag);
+	if (*protocol == bpf_htons(ETH_P_8021Q) || *protocol == bpf_htons(ETH_P_8021AD))
+		return REASON_VLAN_STACK;
+	return 0;
+}
+
+/* parse_ipv4() - fills all but the ports; @next is the protocol */
+static __always_inline enum reason parse_ipv4(void *data, void *data_end, struct packet *pkt,
+					      __u8 *next)
+{
+	struct iphdr *ip = data + bound(pkt->l3_off, L3_OFFSET_MASK);
+	__u32 header_len;
+
+	if ((void *)(ip + 1) > data_end)
+		return REASON_MALFORMED;
+	header_len = ip->ihl * 4;
+	if (ip->version != 4 || header_len < sizeof(*ip))
+		return REASON_MALFORMED;
+	if (ip->frag_off & bpf_htons(IP_FRAGMENT_BITS))
+		return REASON_FRAGMENT;
+	pkt->src = ip_addr_from_v4(ip->saddr);
+	pkt->dst = ip_addr_from_v4(ip->daddr);
+	pkt->ttl = ip->ttl;
+	pkt->l4_off = pkt->l3_off + header_len;
+	if (ip->tot_len) /* zero: a BIG TCP super-packet, as long as the buffer */
+		pkt->l3_len = bpf_ntohs(ip->tot_len);
+	*next = ip->protocol;
+	return 0;
+}
+
+/* parse_ipv6_headers() - walk from @next at @offset to the TCP or UDP header */
+static __always_inline enum reason parse_ipv6_headers(void *data, void *data_end,
+						      struct packet *pkt, __u8 *next)
+{
+	__u64 offset = pkt->l3_off + sizeof(struct ipv6hdr);
+
+	for (int i = 0; i < IPV6_HEADERS_MAX; i++) {
+		struct ipv6_opt_hdr *opt = data + bound(offset, L4_OFFSET_MASK);
+		struct frag_hdr *frag = (void *)opt;
+
+		if (*next != IPPROTO_HOPOPTS && *next != IPPROTO_DSTOPTS &&
+		    *next != IPPROTO_FRAGMENT)
+			break;
+		if ((void *)(frag + 1) > data_end)
+			return REASON_MALFORMED;
+		if (*next == IPPROTO_FRAGMENT) {
+			/* An atomic fragment is a whole packet (RFC 6946). */
+			if (frag->frag_off & bpf_htons(0xfff9))
+				return REASON_FRAGMENT;
+			offset += sizeof(*frag);
+		} else {
+			offset += (opt->hdrlen + 1) * 8;
+		}
+		*next = opt->nexthdr;
+		if (offset > L4_OFFSET_MASK)
+			return REASON_EXTENSION_HEADER;
+	}
+	pkt->l4_off = offset;
+	return 0;
+}
+
+/* parse_ipv6() - fills all but the ports; @next is the protocol behind the extension headers */
+static __always_inline enum reason parse_ipv6(void *data, void *data_end, struct packet *pkt,
+					      __u8 *next)
+{
+	struct ipv6hdr *ip = data + bound(pkt->l3_off, L3_OFFSET_MASK);
+
+	if ((void *)(ip + 1) > data_end || ip->version != 6)
+		return REASON_MALFORMED;
+	__builtin_memcpy(&pkt->src, &ip->saddr, sizeof(pkt->src));
+	__builtin_memcpy(&pkt->dst, &ip->daddr, sizeof(pkt->dst));
+	pkt->ttl = ip->hop_limit;
+	if (ip->payload_len) /* zero: a jumbogram or BIG TCP, as long as the buffer */
+		pkt->l3_len = bpf_ntohs(ip->payload_len) + sizeof(*ip);
+	*next = ip->nexthdr;
+	return parse_ipv6_headers(data, data_end, pkt, next);
+}
+
+/*
+ * parse_packet() - the whole tuple of a TCP or UDP packet
+ * @l3_off: where the IP header starts
+ * @room:   bytes from there to the end of the packet, fragments of the buffer included
+ * @family: AF_INET or AF_INET6, a literal
+ *
+ * Return: 0, or the reason to leave the packet alone.
+ */
+static __always_inline enum reason parse_packet(void *data, void *data_end, __u64 l3_off,
+						__u32 room, const int family, struct packet *pkt)
+{
+	enum reason reason;
+	struct udphdr *l4; /* TCP starts with the same two ports */
+	__u8 next = 0;
+
+	pkt->l3_off = l3_off;
+	pkt->l3_len = room;
+	reason = family == AF_INET ? parse_ipv4(data, data_end, pkt, &next) :
+				     parse_ipv6(data, data_end, pkt, &next);
+	if (reason)
+		return reason;
+	if (next != IPPROTO_TCP && next != IPPROTO_UDP)
+		return family == AF_INET6 && next != 58 ? REASON_EXTENSION_HEADER :
+							  REASON_NOT_TCP_UDP;
+	pkt->proto = next == IPPROTO_TCP ? PROTO_TCP : PROTO_UDP;
+	pkt->l4_len = pkt->l3_len - (pkt->l4_off - pkt->l3_off);
+	l4 = data + bound(pkt->l4_off, L4_OFFSET_MASK);
+	if (pkt->l3_len > room || pkt->l3_len < pkt->l4_off - pkt->l3_off + sizeof(*l4) ||
+	    (void *)(l4 + 1) > data_end)
+		return REASON_MALFORMED;
+	pkt->sport = l4->source;
+	pkt->dport = l4->dest;
+	return 0;
+}
+
+#endif

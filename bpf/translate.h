@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What becomes of a packet, as a pure decision: struct edit. Writes nothing. */
+#ifndef XDPFWD_BPF_TRANSLATE_H
+#define XDPFWD_BPF_TRANSLATE_H
+
+#include "lookup.h"
+#include <xdpfwd/csum.h>
+
+/**
+ * struct edit - how a packet is to look
+ * @src, @dst, @sport, @dport: the new tuple, all of which is written
+ * @addr_delta: change of the addresses, for the IPv4 and the TCP or UDP checksum
+ * @port_delta: change of the ports, for the TCP or UDP checksum
+ */
+struct edit {
+	struct ip_addr src, dst;
+	__be16 sport, dport;
+	__u32 addr_delta, port_delta;
+};
+
+/* What a TTL one lower adds to the sum: its byte is the first of its 16-bit word. */
+#define TTL_DELTA (~(__u32)bpf_htons(0x0100))
+
+/* check_l4() - a packet that is for a forward but must not go on */
+static __always_inline enum reason check_l4(void *data, void *data_end, const struct packet *pkt,
+					    const int family)
+{
+	void *l4 = data + bound(pkt->l4_off, L4_OFFSET_MASK);
+	struct tcphdr *tcp = l4;
+	struct udphdr *udp = l4;
+
+	if (pkt->ttl <= 1)
+		return REASON_TTL_EXPIRED;
+	if (pkt->proto == PROTO_TCP) {
+		if (l4 + sizeof(*tcp) > data_end || tcp->doff < sizeof(*tcp) / 4 ||
+		    tcp->doff * 4U > pkt->l4_len)
+			return REASON_BAD_LENGTH;
+		return 0;
+	}
+	if (l4 + sizeof(*udp) > data_end)
+		return REASON_BAD_LENGTH;
+	if (bpf_ntohs(udp->len) < sizeof(*udp) || bpf_ntohs(udp->len) > pkt->l4_len)
+		return REASON_BAD_LENGTH;
+	if (family == AF_INET6 && !udp->check)
+		return REASON_NO_CHECKSUM;
+	return 0;
+}
+
+/* translate() - apply the matched rules to the tuple */
+static __always_inline void translate(const struct packet *pkt, const struct match *match,
+				      struct edit *edit)
+{
+	edit->src = pkt->src;
+	edit->dst = pkt->dst;
+	edit->sport = pkt->sport;
+	edit->dport = pkt->dport;
+	edit->addr_delta = 0;
+	edit->port_delta = 0;
+	if (match->in) {
+		edit->dst = match->in->backend_addr;
+		edit->dport = bpf_htons(bpf_ntohs(pkt->dport) + match->in->shift);
+		edit->addr_delta = match->in->csum_delta;
+		edit->port_delta = csum_delta(pkt->dport, edit->dport);
+	}
+	if (match->out) {
+		edit->src = match->out->public_addr;
+		edit->sport = bpf_htons(bpf_ntohs(pkt->sport) - match->out->shift);
+		edit->addr_delta = csum_add(edit->addr_delta, ~match->out->csum_delta);
+		edit->port_delta =
+			csum_add(edit->port_delta, csum_delta(pkt->sport, edit->sport));
+	}
+}
+
+/* count_match() - account a forwarded packet to its forwards */
+static __always_inline void count_match(const struct match *match, __u32 packets, __u32 bytes)
+{
+	if (match->in)
+		count_forward(match->in->counter, DIR_IN, packets, bytes);
+	if (match->out)
+		count_forward(match->out->counter, DIR_OUT, packets, bytes);
+}
+
+#endif
