@@ -12,7 +12,7 @@ struct ruleset_map {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct ruleset);
+	__uint(value_size, sizeof(struct ruleset));
 };
 
 /* The rule set in force: a packet sees the old one whole or the new one whole. */

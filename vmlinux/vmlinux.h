@@ -19,11 +19,18 @@ typedef long long int __s64;
 
 typedef long long unsigned int __u64;
 
+enum {
+	false = 0,
+	true = 1,
+};
+
 typedef __u16 __be16;
 
 typedef __u32 __be32;
 
 typedef __u32 __wsum;
+
+typedef _Bool bool;
 
 enum bpf_map_type {
 	BPF_MAP_TYPE_UNSPEC = 0,

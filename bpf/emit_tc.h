@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Carry out an edit on an skb. The helpers keep what a plain store would break: checksums that the
+ * sender left to the hardware (CHECKSUM_PARTIAL), sums the NIC has made (CHECKSUM_COMPLETE), and
+ * buffers shared with others.
+ */
+#ifndef XDPFWD_BPF_EMIT_TC_H
+#define XDPFWD_BPF_EMIT_TC_H
+
+#include "nexthop.h"
+
+/* tc_store_ipv4() - addresses, TTL and header checksum; 0 or a negative error */
+static __always_inline long tc_store_ipv4(struct __sk_buff *skb, const struct packet *pkt,
+					  const struct edit *edit)
+{
+	__u32 l3 = bound(pkt->l3_off, L3_OFFSET_MASK);
+	__be32 addrs[2] = { edit->src.w[3], edit->dst.w[3] };
+	__u8 ttl = pkt->ttl - 1;
+
+	return bpf_skb_store_bytes(skb, l3 + offsetof(struct iphdr, saddr), addrs, sizeof(addrs),
+				   0) ?:
+	       bpf_skb_store_bytes(skb, l3 + offsetof(struct iphdr, ttl), &ttl, sizeof(ttl), 0) ?:
+	       bpf_l3_csum_replace(skb, l3 + offsetof(struct iphdr, check), 0,
+				   csum_add(edit->addr_delta, TTL_DELTA), 0);
+}
+
+/*
+ * tc_store_ipv6() - addresses and hop limit; 0 or a negative error
+ *
+ * No header checksum balances these stores, so a sum made by the NIC has to follow each of them;
+ * the L4 helper takes the part of the addresses back.
+ */
+static __always_inline long tc_store_ipv6(struct __sk_buff *skb, const struct packet *pkt,
+					  const struct edit *edit)
+{
+	__u32 l3 = bound(pkt->l3_off, L3_OFFSET_MASK);
+	struct ip_addr addrs[2] = { edit->src, edit->dst };
+	__u8 hop_limit = pkt->ttl - 1;
+
+	return bpf_skb_store_bytes(skb, l3 + offsetof(struct ipv6hdr, saddr), addrs, sizeof(addrs),
+				   BPF_F_RECOMPUTE_CSUM) ?:
+	       bpf_skb_store_bytes(skb, l3 + offsetof(struct ipv6hdr, hop_limit), &hop_limit,
+				   sizeof(hop_limit), BPF_F_RECOMPUTE_CSUM);
+}
+
+/* tc_store_l4() - ports and checksum; 0 or a negative error */
+static __always_inline long tc_store_l4(struct __sk_buff *skb, const struct packet *pkt,
+					const struct edit *edit)
+{
+	__u32 l4 = bound(pkt->l4_off, L4_OFFSET_MASK);
+	__u32 check = l4 + (pkt->proto == PROTO_TCP ? offsetof(struct tcphdr, check) :
+						      offsetof(struct udphdr, check));
+	__u64 flags = pkt->proto == PROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+	__be16 ports[2] = { edit->sport, edit->dport };
+
+	return bpf_l4_csum_replace(skb, check, 0, edit->addr_delta, flags | BPF_F_PSEUDO_HDR) ?:
+	       bpf_l4_csum_replace(skb, check, 0, edit->port_delta, flags) ?:
+	       bpf_skb_store_bytes(skb, l4, ports, sizeof(ports), 0);
+}
+
+/*
+ * emit_tc() - rewrite the packet
+ *
+ * Return: 0, or REASON_REWRITE_FAILED, after which the packet must be dropped.
+ */
+static __always_inline enum reason emit_tc(struct __sk_buff *skb, const struct packet *pkt,
+					   const struct edit *edit, const int family)
+{
+	long err = family == AF_INET ? tc_store_ipv4(skb, pkt, edit) :
+				       tc_store_ipv6(skb, pkt, edit);
+
+	return err || tc_store_l4(skb, pkt, edit) ? REASON_REWRITE_FAILED : 0;
+}
+
+/*
+ * tc_prepare() - give the packet the framing of its egress device
+ * @is_l3: the packet has no Ethernet header now
+ *
+ * Done before the first store: if it fails, the packet is still as it was.
+ *
+ * Return: 0 with pkt's offsets moved, or REASON_REWRITE_FAILED.
+ */
+static __always_inline enum reason tc_prepare(struct __sk_buff *skb, struct packet *pkt,
+					      const struct device *egress, const bool is_l3)
+{
+	if (is_l3 && !egress->is_l3) {
+		/* bpf_redirect_neigh() fills in a header that has to be there. */
+		if (bpf_skb_change_head(skb, ETH_HLEN, 0))
+			return REASON_REWRITE_FAILED;
+		pkt->l3_off += ETH_HLEN;
+		pkt->l4_off += ETH_HLEN;
+	}
+	if (!is_l3 && egress->is_l3 && skb->vlan_present && bpf_skb_vlan_pop(skb))
+		return REASON_REWRITE_FAILED;
+	return 0;
+}
+
+/* tc_send() - the action that sends a rewritten packet out of @egress */
+static __always_inline int tc_send(const struct device *egress, const struct hop *hop)
+{
+	struct bpf_redir_neigh neigh = {};
+
+	if (egress->is_l3)
+		return bpf_redirect(egress->ifindex, 0);
+	if (!hop->fib.family)
+		return bpf_redirect_neigh(egress->ifindex, NULL, 0, 0);
+	neigh.nh_family = hop->fib.family;
+	if (hop->fib.family == AF_INET)
+		neigh.ipv4_nh = hop->fib.ipv4_dst;
+	else
+		__builtin_memcpy(neigh.ipv6_nh, hop->fib.ipv6_dst, sizeof(neigh.ipv6_nh));
+	return bpf_redirect_neigh(egress->ifindex, &neigh, sizeof(neigh), 0);
+}
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Carry out an edit on a frame in the driver: every check first, then every store. */
+#ifndef XDPFWD_BPF_EMIT_XDP_H
+#define XDPFWD_BPF_EMIT_XDP_H
+
+#include "nexthop.h"
+
+/* xdp_is_to_us() - the frame's destination is the device's own address */
+static __always_inline bool xdp_is_to_us(void *data, void *data_end, const struct device *dev)
+{
+	__u8 *to = data;
+
+	if (data + ETH_HLEN > data_end)
+		return false;
+	return to[0] == dev->mac[0] && to[1] == dev->mac[1] && to[2] == dev->mac[2] &&
+	       to[3] == dev->mac[3] && to[4] == dev->mac[4] && to[5] == dev->mac[5];
+}
+
+/* xdp_store_l4() - ports and checksum; @l4 has room for the whole header */
+static __always_inline void xdp_store_l4(void *l4, const struct packet *pkt,
+					 const struct edit *edit)
+{
+	__u32 delta = csum_add(edit->addr_delta, edit->port_delta);
+	struct tcphdr *tcp = l4;
+	struct udphdr *udp = l4;
+
+	udp->source = edit->sport;
+	udp->dest = edit->dport;
+	if (pkt->proto == PROTO_TCP) {
+		tcp->check = csum_apply(tcp->check, delta);
+	} else if (udp->check) { /* zero: none was sent (RFC 768) */
+		__u16 check = csum_apply(udp->check, delta);
+
+		udp->check = check ? check : 0xffff;
+	}
+}
+
+/*
+ * emit_xdp() - rewrite the frame
+ *
+ * Return: 0, or REASON_MALFORMED with the frame untouched.
+ */
+static __always_inline enum reason emit_xdp(struct xdp_md *ctx, const struct packet *pkt,
+					    const struct edit *edit, const struct hop *hop,
+					    const int family)
+{
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	void *l3 = data + bound(pkt->l3_off, L3_OFFSET_MASK);
+	void *l4 = data + bound(pkt->l4_off, L4_OFFSET_MASK);
+	__u32 l4_header = pkt->proto == PROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr);
+
+	if (data + ETH_HLEN > data_end || l4 + l4_header > data_end)
+		return REASON_MALFORMED;
+	if (family == AF_INET) {
+		struct iphdr *ip = l3;
+
+		if ((void *)(ip + 1) > data_end)
+			return REASON_MALFORMED;
+		ip->saddr = edit->src.w[3];
+		ip->daddr = edit->dst.w[3];
+		ip->ttl--;
+		ip->check = csum_apply(ip->check, csum_add(edit->addr_delta, TTL_DELTA));
+	} else {
+		struct ipv6hdr *ip = l3;
+
+		if ((void *)(ip + 1) > data_end)
+			return REASON_MALFORMED;
+		__builtin_memcpy(&ip->saddr, &edit->src, sizeof(ip->saddr));
+		__builtin_memcpy(&ip->daddr, &edit->dst, sizeof(ip->daddr));
+		ip->hop_limit--;
+	}
+	xdp_store_l4(l4, pkt, edit);
+	__builtin_memcpy(data, hop->mac, sizeof(hop->mac));
+	return 0;
+}
+
+/* xdp_send() - the action that sends a rewritten frame out of @ifindex */
+static __always_inline int xdp_send(struct xdp_md *ctx, __u32 ifindex)
+{
+	return ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(ifindex, 0);
+}
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where a translated packet goes: the agent's next hop while it is fresh, else the kernel's answer. */
+#ifndef XDPFWD_BPF_NEXTHOP_H
+#define XDPFWD_BPF_NEXTHOP_H
+
+#include "translate.h"
+
+/**
+ * struct hop - the way out
+ * @ifindex: egress device
+ * @mac:     destination and source address, as a frame starts
+ * @fib:     the kernel's answer when it was asked; its destination is then the neighbour
+ */
+struct hop {
+	__u32 ifindex;
+	__u8 mac[12];
+	struct bpf_fib_lookup fib;
+};
+
+/*
+ * hop_ask() - ask the kernel's routing table about the translated packet
+ * @mtu_len: length to hold against the route's MTU, 0 for none
+ *
+ * The lookup is made as if the packet came from the loopback device: the helper wants forwarding
+ * enabled on the device it is given, and there the switch has no effect on the host's own traffic
+ * (on a public device it would make an IPv6 host ignore router advertisements).
+ *
+ * Return: BPF_FIB_LKUP_RET_*.
+ */
+static __always_inline int hop_ask(void *ctx, const struct edit *edit, __u32 mtu_len,
+				   const int family, struct hop *hop)
+{
+	struct bpf_fib_lookup *fib = &hop->fib;
+
+	__builtin_memset(fib, 0, sizeof(*fib));
+	fib->family = family;
+	fib->ifindex = LOOPBACK_IFINDEX;
+	fib->tot_len = mtu_len;
+	if (family == AF_INET) {
+		fib->ipv4_src = edit->src.w[3];
+		fib->ipv4_dst = edit->dst.w[3];
+	} else {
+		__builtin_memcpy(fib->ipv6_src, &edit->src, sizeof(edit->src));
+		__builtin_memcpy(fib->ipv6_dst, &edit->dst, sizeof(edit->dst));
+	}
+	return bpf_fib_lookup(ctx, fib, sizeof(*fib), 0);
+}
+
+/* hop_is_refused() - the kernel would not send this packet at all */
+static __always_inline bool hop_is_refused(int answer)
+{
+	return answer == BPF_FIB_LKUP_RET_BLACKHOLE || answer == BPF_FIB_LKUP_RET_UNREACHABLE ||
+	       answer == BPF_FIB_LKUP_RET_PROHIBIT;
+}
+
+/* device_takes_frames() - @device is @ifindex and an Ethernet device */
+static __always_inline bool device_takes_frames(const struct device *device, __u32 ifindex)
+{
+	return device->ifindex == ifindex && !device->is_l3;
+}
+
+/* hop_devices() - the two devices a reply may leave by */
+static __always_inline void hop_devices(struct ruleset *rs, const struct match *match,
+					struct device **near, struct device **far)
+{
+	struct rule *rule = match->in ? match->in : match->out;
+
+	*near = device_get(rs, rule->backend_dev);
+	*far = device_get(rs, rule->public_dev);
+}
+
+/*
+ * hop_find_xdp() - next hop with both link-layer addresses, all that XDP can use
+ *
+ * Return: 0, or the reason to leave the packet to the TC program.
+ */
+static __always_inline enum reason hop_find_xdp(void *ctx, struct ruleset *rs,
+						const struct packet *pkt, const struct match *match,
+						const struct edit *edit, const int family,
+						struct hop *hop)
+{
+	struct device *near, *far;
+	int answer;
+
+	hop_devices(rs, match, &near, &far);
+	if (match->in) {
+		struct nexthop *nexthop = &rs->nexthops[match->in->nexthop & (NEXTHOPS_MAX - 1)];
+
+		if (near->is_l3)
+			return REASON_LEFT_TO_TC;
+		if (nexthop->valid_until_ns > clock_now_ns()) {
+			if (pkt->l3_len > nexthop->mtu)
+				return REASON_TOO_BIG;
+			hop->ifindex = nexthop->ifindex;
+			__builtin_memcpy(hop->mac, nexthop->mac, sizeof(hop->mac));
+			return 0;
+		}
+	}
+	answer = hop_ask(ctx, edit, pkt->l3_len, family, hop);
+	if (answer == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+		return REASON_TOO_BIG;
+	if (hop_is_refused(answer))
+		return REASON_NO_ROUTE;
+	if (answer == BPF_FIB_LKUP_RET_NO_NEIGH)
+		return REASON_NO_NEIGHBOUR;
+	hop->ifindex = hop->fib.ifindex;
+	if (answer != BPF_FIB_LKUP_RET_SUCCESS ||
+	    !(device_takes_frames(near, hop->ifindex) ||
+	      (!match->in && device_takes_frames(far, hop->ifindex))))
+		return REASON_LEFT_TO_TC;
+	__builtin_memcpy(hop->mac, hop->fib.dmac, 6);
+	__builtin_memcpy(hop->mac + 6, hop->fib.smac, 6);
+	/* Before 6.3 the helper also answers with a neighbour that is still being resolved. */
+	if (!(hop->mac[0] | hop->mac[1] | hop->mac[2] | hop->mac[3] | hop->mac[4] | hop->mac[5]))
+		return REASON_NO_NEIGHBOUR;
+	return 0;
+}
+
+/*
+ * hop_find_tc() - egress device; the kernel resolves the neighbour later, and queues meanwhile
+ * @egress: out: the device of the rule set that it is
+ *
+ * Return: 0 or REASON_NO_ROUTE. hop->fib.family is 0 when the kernel has still to choose the route.
+ */
+static __always_inline enum reason hop_find_tc(void *ctx, struct ruleset *rs,
+					       const struct match *match, const struct edit *edit,
+					       const int family, struct hop *hop,
+					       struct device **egress)
+{
+	struct device *near, *far;
+	int answer;
+
+	hop_devices(rs, match, &near, &far);
+	hop->fib.family = 0;
+	*egress = near;
+	if (match->in)
+		return 0;
+	answer = hop_ask(ctx, edit, 0, family, hop);
+	if (hop_is_refused(answer))
+		return REASON_NO_ROUTE;
+	if (hop->fib.ifindex == near->ifindex)
+		return 0;
+	*egress = far;
+	/* Replies leave by the public device whatever the table says: the address is that device's. */
+	if (hop->fib.ifindex != far->ifindex ||
+	    (answer != BPF_FIB_LKUP_RET_SUCCESS && answer != BPF_FIB_LKUP_RET_NO_NEIGH))
+		hop->fib.family = 0;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The programs: one for XDP, two for TC, all around the same parse, lookup and translate. */
+#include "emit_xdp.h"
+#include "emit_tc.h"
+
+#define TC_HEADERS 192 /* bytes to have in the linear part of an skb before it is parsed */
+
+static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset *rs, __u64 l3_off,
+					      const int family, int *action)
+{
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	struct device *ingress = NULL;
+	struct packet pkt = {};
+	struct match match;
+	struct edit edit;
+	struct hop hop;
+	enum reason reason;
+
+	reason = parse_packet(data, data_end, l3_off, data_end - data - l3_off, family, &pkt);
+	if (reason)
+		return reason;
+	reason = lookup_match(rs, &pkt, ctx->ingress_ifindex, &match, &ingress);
+	if (reason)
+		return reason;
+	if (!xdp_is_to_us(data, data_end, ingress))
+		return REASON_OTHER_HOST;
+	reason = check_l4(data, data_end, &pkt, family);
+	if (reason)
+		return reason;
+	translate(&pkt, &match, &edit);
+	reason = hop_find_xdp(ctx, rs, &pkt, &match, &edit, family, &hop);
+	if (reason)
+		return reason;
+	reason = emit_xdp(ctx, &pkt, &edit, &hop, family);
+	if (reason)
+		return reason;
+	count_match(&match, 1, pkt.l3_len);
+	*action = xdp_send(ctx, hop.ifindex);
+	return REASON_FORWARDED;
+}
+
+static __always_inline enum reason xdp_packet(struct xdp_md *ctx, int *action)
+{
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	struct ruleset *rs = ruleset_get();
+	enum reason reason;
+	__be16 protocol;
+	__u64 l3_off;
+
+	if (!rs)
+		return REASON_NO_RULESET;
+	reason = parse_ethernet(data, data_end, &protocol, &l3_off);
+	if (reason)
+		return reason;
+	if (protocol == bpf_htons(ETH_P_IP))
+		return xdp_family(ctx, rs, l3_off, AF_INET, action);
+	if (protocol == bpf_htons(ETH_P_IPV6))
+		return xdp_family(ctx, rs, l3_off, AF_INET6, action);
+	return REASON_NOT_IP;
+}
+
+SEC("xdp")
+int xdpfwd_xdp(struct xdp_md *ctx)
+{
+	int action = XDP_PASS;
+	enum reason reason = xdp_packet(ctx, &action);
+
+	count_reason(HOOK_XDP, reason);
+	return reason_is_drop(reason) ? XDP_DROP : action;
+}
+
+static __always_inline enum reason tc_family(struct __sk_buff *skb, struct ruleset *rs,
+					     __u64 l3_off, const int family, const bool is_l3,
+					     int *action)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	struct device *ingress, *egress;
+	struct packet pkt = {};
+	struct match match;
+	struct edit edit;
+	struct hop hop;
+	enum reason reason;
+
+	reason = parse_packet(data, data_end, l3_off, skb->len - l3_off, family, &pkt);
+	if (reason)
+		return reason;
+	reason = lookup_match(rs, &pkt, skb->ingress_ifindex, &match, &ingress);
+	if (reason)
+		return reason;
+	reason = check_l4(data, data_end, &pkt, family);
+	if (reason)
+		return reason;
+	translate(&pkt, &match, &edit);
+	reason = hop_find_tc(skb, rs, &match, &edit, family, &hop, &egress);
+	if (reason)
+		return reason;
+	reason = tc_prepare(skb, &pkt, egress, is_l3);
+	if (reason)
+		return reason;
+	reason = emit_tc(skb, &pkt, &edit, family);
+	if (reason)
+		return reason;
+	count_match(&match, skb->gso_segs ?: 1, pkt.l3_len);
+	*action = tc_send(egress, &hop);
+	return REASON_FORWARDED;
+}
+
+/* tc_protocol() - IPv4, IPv6 or neither; an L3 device's packets say it in their first four bits */
+static __always_inline enum reason tc_protocol(struct __sk_buff *skb, const bool is_l3,
+					       __be16 *protocol, __u64 *l3_off)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	__u8 *first = data;
+
+	if (!is_l3)
+		return parse_ethernet(data, data_end, protocol, l3_off);
+	if ((void *)(first + 1) > data_end)
+		return REASON_NOT_IP;
+	*l3_off = 0;
+	*protocol = *first >> 4 == 4 ? bpf_htons(ETH_P_IP) :
+		    *first >> 4 == 6 ? bpf_htons(ETH_P_IPV6) :
+				       0;
+	return 0;
+}
+
+static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool is_l3, int *action)
+{
+	struct ruleset *rs = ruleset_get();
+	enum reason reason;
+	__be16 protocol;
+	__u64 l3_off;
+
+	if (!rs)
+		return REASON_NO_RULESET;
+	if (!is_l3 && skb->pkt_type != PACKET_HOST)
+		return REASON_OTHER_HOST;
+	if (skb->data_end - skb->data < TC_HEADERS && skb->data_end - skb->data < skb->len)
+		bpf_skb_pull_data(skb, skb->len < TC_HEADERS ? skb->len : TC_HEADERS);
+	reason = tc_protocol(skb, is_l3, &protocol, &l3_off);
+	if (reason)
+		return reason;
+	if (protocol == bpf_htons(ETH_P_IP))
+		return tc_family(skb, rs, l3_off, AF_INET, is_l3, action);
+	if (protocol == bpf_htons(ETH_P_IPV6))
+		return tc_family(skb, rs, l3_off, AF_INET6, is_l3, action);
+	return REASON_NOT_IP;
+}
+
+static __always_inline int tc_main(struct __sk_buff *skb, const bool is_l3)
+{
+	int action = TC_ACT_UNSPEC;
+	enum reason reason = tc_packet(skb, is_l3, &action);
+
+	count_reason(HOOK_TC, reason);
+	return reason_is_drop(reason) ? TC_ACT_SHOT : action;
+}
+
+SEC("tc")
+int xdpfwd_tc(struct __sk_buff *skb)
+{
+	return tc_main(skb, false);
+}
+
+/* For devices without an Ethernet header: WireGuard, tun, IP tunnels. */
+SEC("tc")
+int xdpfwd_tc_l3(struct __sk_buff *skb)
+{
+	return tc_main(skb, true);
+}
+
+char _license[] SEC("license") = "GPL";
