@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# `make help` lists the targets. V=1 shows the commands; SANITIZE=1 builds with ASan and UBSan.
+
+VERSION   := 0.1.0
+BUILD     ?= build
+CLANG     ?= clang
+BPFTOOL   ?= /usr/sbin/bpftool
+PREFIX    ?= /usr/local
+REVISION  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+Q    := $(if $(V),,@)
+say   = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
+ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+
+LIBS     := libbpf libmnl jansson
+WARNINGS := -Wall -Wextra -Wshadow -Wno-missing-field-initializers
+CPPFLAGS += -Iinclude -Iuser -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DREVISION='"$(REVISION)"'
+CFLAGS   ?= -O2 -g
+CFLAGS   += -std=gnu11 $(WARNINGS) -Werror -Wstrict-prototypes -Wmissing-prototypes
+CXXFLAGS ?= -O2 -g
+CXXFLAGS += -std=c++17 -Wall -Wextra -Werror
+LDLIBS   += $(shell pkg-config --libs $(LIBS)) -lstdc++
+BPFFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) -Iinclude -Ivmlinux -Wall -Wextra -Werror
+
+ifdef SANITIZE
+BUILD    := build/sanitize
+CFLAGS   += -fsanitize=address,undefined -fno-omit-frame-pointer
+CXXFLAGS += -fsanitize=address,undefined
+LDFLAGS  += -fsanitize=address,undefined
+endif
+
+USER_OBJS := $(patsubst user/%,$(BUILD)/user/%.o,$(wildcard user/*.c user/*.cpp))
+LIB_OBJS  := $(filter-out %/main.c.o,$(USER_OBJS))
+TEST_BINS := $(BUILD)/tests/unit $(BUILD)/tests/bpf
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all help deps demo test test-unit test-bpf test-e2e fuzz lint format vmlinux install clean
+
+all: $(BUILD)/xdpfwd
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## all        build build/xdpfwd
+$(BUILD)/xdpfwd: $(USER_OBJS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/xdpfwd.bpf.o: bpf/xdpfwd.bpf.c $(wildcard bpf/*.h include/xdpfwd/* vmlinux/*.h)
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPFFLAGS) -c $< -o $@.tmp
+	$(Q)$(BPFTOOL) gen object $@ $@.tmp
+	@rm -f $@.tmp
+
+$(BUILD)/xdpfwd.skel.h: $(BUILD)/xdpfwd.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name xdpfwd_bpf > $@
+
+$(BUILD)/%.c.o: %.c $(BUILD)/xdpfwd.skel.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/%.cpp.o: %.cpp
+	$(call say,CXX,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/tests/%: $(LIB_OBJS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
+
+$(BUILD)/tests/unit: $(patsubst %,$(BUILD)/%.o,$(wildcard tests/unit/*.c))
+$(BUILD)/tests/bpf: $(patsubst %,$(BUILD)/%.o,$(wildcard tests/bpf/*.c))
+
+## deps       install what building, testing and the demo need (apt-get, root)
+deps:
+	$(Q)scripts/deps.sh build test demo
+
+## demo       install, build, and run the main job in a lab of namespaces (root)
+demo:
+	$(Q)scripts/deps.sh build demo
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)scripts/demo.sh
+
+## test       install, build, and pass every test (root)
+test:
+	$(Q)scripts/deps.sh build test demo
+	$(Q)tests/run.sh
+
+## test-unit  the unit tests        (test-bpf, test-e2e: the other kinds)
+test-unit: $(BUILD)/tests/unit
+	$(Q)$<
+
+test-bpf: $(BUILD)/tests/bpf
+	$(Q)$<
+
+test-e2e: $(BUILD)/xdpfwd
+	$(Q)tests/e2e/run.sh
+
+## fuzz       fuzz the config for FUZZ_SECONDS (60)
+FUZZ_SECONDS ?= 60
+fuzz: $(BUILD)/xdpfwd.skel.h
+	$(Q)scripts/fuzz.sh $(FUZZ_SECONDS)
+
+## lint       layers, format, clang-tidy, cppcheck, shellcheck
+lint: $(BUILD)/xdpfwd.skel.h
+	$(Q)scripts/lint.sh
+
+## format     clang-format the sources in place
+format:
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h' '*.cpp' ':!vmlinux')
+
+## vmlinux    regenerate vmlinux/vmlinux.h from the running kernel and vmlinux/types.txt
+vmlinux:
+	$(Q)$(BPFTOOL) btf dump file /sys/kernel/btf/vmlinux format c | \
+		scripts/vmlinux-trim.py vmlinux/types.txt > vmlinux/vmlinux.h.new
+	$(Q)mv vmlinux/vmlinux.h.new vmlinux/vmlinux.h
+
+## install    install to PREFIX (/usr/local); DESTDIR is honoured
+install: $(BUILD)/xdpfwd
+	install -D -m 755 $< $(DESTDIR)$(PREFIX)/sbin/xdpfwd
+	install -D -m 644 docs/xdpfwd.8 $(DESTDIR)$(PREFIX)/share/man/man8/xdpfwd.8
+
+## clean      remove what was built
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

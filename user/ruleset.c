@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A plan in the form the BPF programs read: devices, next hops, addresses, rules, port tables.
+#include <errno.h>
+#include <string.h>
+#include <xdpfwd/csum.h>
+#include "ruleset.h"
+
+/* Seeds tried before giving up; with 128 addresses about one in three thousand fits. */
+#define SEEDS_MAX 1000000
+
+/* How far the tables of a rule set are filled. */
+struct builder {
+	struct ruleset *rs;
+	struct diag_list *diags;
+	unsigned addresses, tables, pages;
+};
+
+static int no_room(struct builder *b, const char *what, unsigned max)
+{
+	diag_add(b->diags, DIAG_CONFIG_ERROR, (struct diag_place){ 0, 0 },
+		 "too many %s: at most %u fit into one interface", what, max);
+	return -ENOSPC;
+}
+
+/* The entry of an address, made when it is new; NULL when there is no room. */
+static struct address *address_entry(struct builder *b, const struct ip_addr *addr)
+{
+	for (unsigned i = 1; i < b->addresses; i++)
+		if (ip_addr_equal(&b->rs->addresses[i].addr, addr))
+			return &b->rs->addresses[i];
+	if (b->addresses == ADDRESSES_MAX)
+		return NULL;
+	b->rs->addresses[b->addresses].addr = *addr;
+	return &b->rs->addresses[b->addresses++];
+}
+
+static int table_entry(struct builder *b, const struct ip_addr *addr, enum direction dir,
+		       enum proto proto, uint16_t *table)
+{
+	struct address *entry = address_entry(b, addr);
+
+	if (!entry)
+		return no_room(b, "addresses", ADDRESSES_MAX - 1);
+	if (!entry->table[dir][proto]) {
+		if (b->tables == TABLES_MAX)
+			return no_room(b, "addresses and protocols", TABLES_MAX - 1);
+		entry->table[dir][proto] = b->tables++;
+	}
+	*table = entry->table[dir][proto];
+	return 0;
+}
+
+/* A page that holds only @rule, shared by all tables; 0 when there is none yet. */
+static unsigned uniform_page(const struct builder *b, unsigned rule)
+{
+	for (unsigned page = 1; page < b->pages; page++) {
+		const uint16_t *rules = b->rs->pages[page];
+
+		if (rules[0] == rule &&
+		    !memcmp(rules, rules + 1, (PAGE_PORTS - 1) * sizeof(*rules)))
+			return page;
+	}
+	return 0;
+}
+
+/* Is @page in use by another table? Then it must be copied before a part of it changes. */
+static int own_page(struct builder *b, uint16_t *page)
+{
+	unsigned users = 0;
+
+	for (unsigned table = 1; table < b->tables; table++)
+		for (unsigned i = 0; i < PORT_PAGES; i++)
+			users += b->rs->tables[table][i] == *page;
+	if (*page && users == 1)
+		return 0;
+	if (b->pages == PAGES_MAX)
+		return no_room(b, "scattered ports", PAGES_MAX);
+	memcpy(b->rs->pages[b->pages], b->rs->pages[*page], sizeof(b->rs->pages[0]));
+	*page = b->pages++;
+	return 0;
+}
+
+/* Point the ports of one run at a rule. */
+static int fill_range(struct builder *b, unsigned table, struct port_range range, unsigned rule)
+{
+	for (unsigned high = range.first / PAGE_PORTS; high <= range.last / PAGE_PORTS; high++) {
+		unsigned first = high * PAGE_PORTS, last = first + PAGE_PORTS - 1;
+		uint16_t *page = &b->rs->tables[table][high];
+		bool whole = range.first <= first && range.last >= last;
+
+		if (whole && uniform_page(b, rule)) {
+			*page = uniform_page(b, rule);
+			continue;
+		}
+		if (own_page(b, page))
+			return -ENOSPC;
+		first = first < range.first ? range.first : first;
+		last = last > range.last ? range.last : last;
+		for (unsigned port = first; port <= last; port++)
+			b->rs->pages[*page][port % PAGE_PORTS] = rule;
+	}
+	return 0;
+}
+
+static int fill_ports(struct builder *b, const struct ip_addr *addr, enum direction dir,
+		      enum proto proto, const struct port_set *ports, unsigned rule)
+{
+	uint16_t table = 0;
+	int err = table_entry(b, addr, dir, proto, &table);
+
+	for (struct port_range r = { 0, 0 }; !err && port_set_next(ports, &r);)
+		err = fill_range(b, table, r, rule);
+	return err;
+}
+
+static int add_rule(struct builder *b, const struct plan *plan, unsigned index)
+{
+	const struct plan_rule *from = &plan->rules[index];
+	unsigned number = index + 1;
+	struct rule *rule = &b->rs->rules[number];
+	struct port_set backend_ports;
+	int err;
+
+	*rule = (struct rule){
+		.public_addr = from->public_addr,
+		.backend_addr = from->backend_addr,
+		.csum_delta = csum_delta_addr(&from->public_addr, &from->backend_addr),
+		.shift = (uint16_t)from->shift,
+		.counter = from->counter,
+		.nexthop = from->nexthop,
+		.public_dev = 0,
+		.backend_dev = plan->nexthops[from->nexthop].device,
+	};
+	port_set_shifted(&from->ports, from->shift, &backend_ports);
+	err = fill_ports(b, &from->public_addr, DIR_IN, from->proto, &from->ports, number);
+	if (err)
+		return err;
+	return fill_ports(b, &from->backend_addr, DIR_OUT, from->proto, &backend_ports, number);
+}
+
+/* Give each address a slot of its own, by trying seeds. */
+static int place_addresses(struct builder *b)
+{
+	struct ruleset *rs = b->rs;
+
+	for (uint32_t seed = 1; seed < 2 * SEEDS_MAX; seed += 2) {
+		unsigned i;
+
+		memset(rs->slots, 0, sizeof(rs->slots));
+		for (i = 1; i < b->addresses; i++) {
+			uint16_t *slot = &rs->slots[address_slot(&rs->addresses[i].addr, seed)];
+
+			if (*slot)
+				break;
+			*slot = i;
+		}
+		if (i == b->addresses) {
+			rs->seed = seed;
+			return 0;
+		}
+	}
+	return no_room(b, "addresses", ADDRESSES_MAX - 1);
+}
+
+static void fill_devices(const struct plan *plan, struct ruleset *rs)
+{
+	for (size_t i = 0; i < plan->device_count; i++) {
+		rs->devices[i].ifindex = plan->devices[i].ifindex;
+		rs->devices[i].is_l3 = plan->devices[i].is_l3;
+		memcpy(rs->devices[i].mac, plan->devices[i].mac, 6);
+	}
+}
+
+void ruleset_refresh(const struct plan *plan, uint64_t valid_until_ns, struct ruleset *rs)
+{
+	for (size_t i = 0; i < plan->nexthop_count; i++) {
+		const struct plan_nexthop *from = &plan->nexthops[i];
+		const struct plan_device *device = &plan->devices[from->device];
+		struct nexthop *to = &rs->nexthops[i],
+			       new = { .ifindex = device->ifindex, .mtu = from->mtu };
+
+		memcpy(new.mac, from->mac, 6);
+		memcpy(new.mac + 6, device->mac, 6);
+		if (memcmp(to->mac, new.mac, sizeof(new.mac)) || to->ifindex != new.ifindex ||
+		    to->mtu != new.mtu) {
+			__atomic_store_n(&to->valid_until_ns, 0, __ATOMIC_SEQ_CST);
+			to->ifindex = new.ifindex;
+			to->mtu = new.mtu;
+			memcpy(to->mac, new.mac, sizeof(new.mac));
+		}
+		__atomic_store_n(&to->valid_until_ns,
+				 from->has_mac && !device->is_l3 ? valid_until_ns : 0,
+				 __ATOMIC_SEQ_CST);
+	}
+}
+
+int ruleset_build(const struct plan *plan, uint64_t valid_until_ns, struct ruleset *rs,
+		  struct diag_list *diags)
+{
+	struct builder b = { .rs = rs, .diags = diags, .addresses = 1, .tables = 1, .pages = 1 };
+	int err = 0;
+
+	if (plan->rule_count >= RULES_MAX)
+		return no_room(&b, "forwards and addresses", RULES_MAX - 1);
+	rs->version = XDPFWD_ABI_VERSION;
+	fill_devices(plan, rs);
+	ruleset_refresh(plan, valid_until_ns, rs);
+	for (size_t i = 0; i < plan->rule_count && !err; i++)
+		err = add_rule(&b, plan, i);
+	return err ?: place_addresses(&b);
+}
