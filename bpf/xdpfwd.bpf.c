@@ -84,7 +84,7 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, struct rules
 	reason = parse_packet(data, data_end, l3_off, skb->len - l3_off, family, &pkt);
 	if (reason)
 		return reason;
-	reason = lookup_match(rs, &pkt, skb->ingress_ifindex, &match, &ingress);
+	reason = lookup_match(rs, &pkt, skb->ifindex, &match, &ingress);
 	if (reason)
 		return reason;
 	reason = check_l4(data, data_end, &pkt, family);
