@@ -55,6 +55,8 @@ struct config_timeouts {
  * @allow, @deny: source prefixes
  * @timeouts:  all zero when absent
  * @preset:    name of the preset it came from, or NULL
+ *
+ * The place of a key that is absent is the place of its table.
  */
 struct config_forward {
 	char *name;

@@ -71,7 +71,8 @@ struct ip_prefix {
 /**
  * ip_prefix_parse() - read "192.0.2.0/24", "2001:db8::/32" or a single address
  *
- * Return: 0, -EINVAL when it is not a prefix, -ERANGE when host bits are set.
+ * Return: 0, -EINVAL when it is not a prefix, -ERANGE when host bits are set; @prefix is then the
+ * network that was meant.
  */
 int ip_prefix_parse(const char *text, struct ip_prefix *prefix);
 

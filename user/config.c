@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// ports.toml as a whole: its top-level keys, in and out of files and memory.
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "config_internal.h"
+
+#define FLOWS_DEFAULT 131072
+#define FILE_SIZE_MAX (1U << 20)
+
+const char *proto_name(enum proto proto)
+{
+	static const char *const names[] = { [PROTO_TCP] = "tcp", [PROTO_UDP] = "udp" };
+
+	_Static_assert(ARRAY_SIZE(names) == PROTO_COUNT, "every protocol has a name");
+	return names[proto];
+}
+
+static void read_listen(struct config_reader *r, const struct toml_node *node, void *out)
+{
+	const char *what = "\"ADDRESS:PORT\" such as \"127.0.0.1:9743\" or \"[::1]:9743\"";
+	const char *text = config_get_string(r, node, what);
+	struct config *config = out;
+	struct ip_addr addr;
+	uint16_t port;
+
+	if (!text)
+		return;
+	config->metrics_place = node->place;
+	if (ip_endpoint_parse(text, &addr, &port))
+		config_error(r, node->place, "\"%.80s\" is not %s", text, what);
+	else
+		config_read_string(r, node, &config->metrics_listen);
+}
+
+static void read_flows(struct config_reader *r, const struct toml_node *node, void *out)
+{
+	if (node->type != TOML_INTEGER)
+		config_expected(r, node, "a number of flows");
+	else if (node->integer < 1 || node->integer > CONFIG_FLOWS_MAX)
+		config_error(r, node->place, "%lld is not between 1 and %u",
+			     (long long)node->integer, CONFIG_FLOWS_MAX);
+	else
+		*(uint32_t *)out = (uint32_t)node->integer;
+}
+
+static void read_metrics(struct config_reader *r, const struct toml_node *node, void *out)
+{
+	static const struct config_key keys[] = { { "listen", read_listen, 0 } };
+
+	config_read_table(r, node, keys, ARRAY_SIZE(keys), out);
+}
+
+static void read_limits(struct config_reader *r, const struct toml_node *node, void *out)
+{
+	static const struct config_key keys[] = {
+		{ "flows", read_flows, offsetof(struct config, flows_max) },
+	};
+
+	config_read_table(r, node, keys, ARRAY_SIZE(keys), out);
+}
+
+/* Forwards name backends that may stand below them, so these two wait for each other. */
+static void read_later(struct config_reader *r, const struct toml_node *node, void *out)
+{
+	(void)r, (void)node, (void)out;
+}
+
+static const struct config_key root_keys[] = {
+	{ "metrics", read_metrics, 0 },
+	{ "limits", read_limits, 0 },
+	{ "backend", read_later, 0 },
+	{ "forward", read_later, 0 },
+};
+
+static void read_root(struct config_reader *r, const struct toml_node *root)
+{
+	const struct toml_node *backends = toml_get(root, "backend");
+	const struct toml_node *forwards = toml_get(root, "forward");
+
+	config_read_table(r, root, root_keys, ARRAY_SIZE(root_keys), r->config);
+	if (backends)
+		config_read_backends(r, backends);
+	if (forwards)
+		config_read_forwards(r, forwards);
+	if (!forwards || (forwards->type == TOML_ARRAY && !forwards->child_count))
+		config_error(r, (struct diag_place){ 1, 1 }, "no [[forward]]: nothing to forward");
+	config_check(r);
+}
+
+static int compare_diags(const void *a, const void *b)
+{
+	const struct diag *x = a, *y = b;
+
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	if (x->column != y->column)
+		return x->column < y->column ? -1 : 1;
+	return strcmp(x->text, y->text);
+}
+
+struct config *config_parse(const char *text, size_t len, struct diag_list *diags)
+{
+	struct config_reader *r = calloc(1, sizeof(*r));
+	struct toml_node *root = toml_parse(text, len, diags);
+	struct config *config = calloc(1, sizeof(*config));
+	size_t before = diags->count;
+	bool good = false;
+
+	if (!r || !config)
+		diag_add(diags, DIAG_CONFIG_ERROR, (struct diag_place){ 0, 0 }, "out of memory");
+	if (r && config && root) {
+		config->flows_max = FLOWS_DEFAULT;
+		r->config = config;
+		r->diags = diags;
+		read_root(r, root);
+		good = !r->errors;
+		/* Some checks wait for the whole file; its reader goes from top to bottom. */
+		if (diags->count > before)
+			qsort(diags->items + before, diags->count - before, sizeof(*diags->items),
+			      compare_diags);
+	}
+	toml_free(root);
+	free(r);
+	if (good)
+		return config;
+	config_free(config);
+	return NULL;
+}
+
+/* The whole file as a malloc()ed string; NULL with errno set. */
+static char *read_file(const char *path, size_t *len)
+{
+	FILE *file = fopen(path, "re");
+	char *text = NULL;
+	int err = 0;
+
+	if (!file)
+		return NULL;
+	text = malloc(FILE_SIZE_MAX + 1);
+	if (!text) {
+		err = ENOMEM;
+	} else {
+		errno = 0;
+		*len = fread(text, 1, FILE_SIZE_MAX + 1, file);
+		if (ferror(file))
+			err = errno ? errno : EIO;
+		else if (*len > FILE_SIZE_MAX)
+			err = EFBIG;
+	}
+	fclose(file);
+	if (!err)
+		return text;
+	free(text);
+	errno = err;
+	return NULL;
+}
+
+struct config *config_load(const char *path, struct diag_list *diags)
+{
+	struct config *config;
+	char *text;
+	size_t len;
+
+	diags->file = path;
+	text = read_file(path, &len);
+	if (!text) {
+		diag_add(diags, DIAG_CONFIG_ERROR, (struct diag_place){ 0, 0 },
+			 "cannot read %s: %s", path, strerror(errno));
+		return NULL;
+	}
+	config = config_parse(text, len, diags);
+	free(text);
+	return config;
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < config->backend_count; i++) {
+		free(config->backends[i].name);
+		free(config->backends[i].hostname);
+		free(config->backends[i].device);
+	}
+	for (size_t i = 0; i < config->forward_count; i++) {
+		free(config->forwards[i].name);
+		free(config->forwards[i].addresses);
+		free(config->forwards[i].allow);
+		free(config->forwards[i].deny);
+		free(config->forwards[i].preset);
+	}
+	free(config->backends);
+	free(config->forwards);
+	free(config->metrics_listen);
+	free(config);
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What only shows when the whole config is read: forwards that clash, and names for the nameless.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "config_internal.h"
+
+/* Whether a forward can carry a family: its addresses and its backend both have it. */
+static bool serves(const struct config *config, const struct config_forward *f,
+		   enum ip_family family)
+{
+	bool public = !f->address_count;
+
+	for (size_t i = 0; i < f->address_count; i++)
+	public = public || ip_addr_family(&f->addresses[i]) == family;
+	if (!public || f->backend == CONFIG_NO_BACKEND)
+		return public;
+	return config->backends[f->backend].hostname || config->backends[f->backend].has[family];
+}
+
+/* Whether one packet could be meant for both, as far as its destination address tells. */
+static bool share_address(const struct config *config, const struct config_forward *a,
+			  const struct config_forward *b)
+{
+	for (enum ip_family family = 0; family < FAMILY_COUNT; family++)
+		if ((!a->address_count || !b->address_count) && serves(config, a, family) &&
+		    serves(config, b, family))
+			return true;
+	for (size_t i = 0; i < a->address_count; i++)
+		for (size_t j = 0; j < b->address_count; j++)
+			if (ip_addr_equal(&a->addresses[i], &b->addresses[j]))
+				return true;
+	return false;
+}
+
+/* Whether packets of a family from the backends of both come from the same address. */
+static bool share_backend(const struct config *config, const struct config_forward *a,
+			  const struct config_forward *b, enum ip_family family)
+{
+	const struct config_backend *x = &config->backends[a->backend];
+	const struct config_backend *y = &config->backends[b->backend];
+
+	if (!serves(config, a, family) || !serves(config, b, family))
+		return false;
+	if (x == y)
+		return true;
+	if (x->hostname || y->hostname)
+		return x->hostname && y->hostname && !strcasecmp(x->hostname, y->hostname);
+	return ip_addr_equal(&x->address[family], &y->address[family]);
+}
+
+/* The first port that two sets share, or 0. */
+static unsigned common_port(const struct port_set *a, const struct port_set *b)
+{
+	struct port_range run = { 0, 0 };
+	struct port_set both = *a;
+
+	port_set_intersect(&both, b);
+	return port_set_next(&both, &run) ? run.first : 0;
+}
+
+/* The first backend port of a protocol that two forwards share, or 0. */
+static unsigned common_backend_port(const struct config_forward *a, const struct config_forward *b,
+				    enum proto proto)
+{
+	struct port_set x, y;
+
+	port_set_shifted(&a->ports[proto], a->shift, &x);
+	port_set_shifted(&b->ports[proto], b->shift, &y);
+	return common_port(&x, &y);
+}
+
+static bool check_overlap(struct config_reader *r, size_t earlier, size_t later)
+{
+	const struct config_forward *a = &r->config->forwards[earlier];
+	const struct config_forward *b = &r->config->forwards[later];
+	char label[CONFIG_LABEL_LEN];
+
+	if (r->extra[earlier].lost_addresses || r->extra[later].lost_addresses ||
+	    !share_address(r->config, a, b))
+		return false;
+	for (enum proto proto = 0; proto < PROTO_COUNT; proto++) {
+		unsigned port = common_port(&a->ports[proto], &b->ports[proto]);
+
+		if (!port)
+			continue;
+		config_error(r, b->ports_place,
+			     "ports: %u/%s is forwarded by %s of line %u already; take it out of "
+			     "one of them",
+			     port, proto_name(proto), config_label_forward(a->name, earlier, label),
+			     a->ports_place.line);
+		return true;
+	}
+	return false;
+}
+
+static bool check_way_back(struct config_reader *r, size_t earlier, size_t later)
+{
+	const struct config_forward *a = &r->config->forwards[earlier];
+	const struct config_forward *b = &r->config->forwards[later];
+	char label[CONFIG_LABEL_LEN];
+
+	if (r->extra[earlier].broken || r->extra[later].broken || a->source != SOURCE_PRESERVE ||
+	    b->source != SOURCE_PRESERVE)
+		return false;
+	if (!share_backend(r->config, a, b, FAMILY_V4) &&
+	    !share_backend(r->config, a, b, FAMILY_V6))
+		return false;
+	for (enum proto proto = 0; proto < PROTO_COUNT; proto++) {
+		unsigned port = common_backend_port(a, b, proto);
+
+		if (!port)
+			continue;
+		config_error(r, b->ports_place,
+			     "ports: backend port %u/%s is reached by %s of line %u already, and "
+			     "with source = \"preserve\" its replies could belong to either; use "
+			     "another to_port, or \"masquerade\"",
+			     port, proto_name(proto), config_label_forward(a->name, earlier, label),
+			     a->ports_place.line);
+		return true;
+	}
+	return false;
+}
+
+static void check_families(struct config_reader *r, const struct config_forward *f)
+{
+	const struct config_backend *backend;
+	bool v4;
+
+	if (f->backend == CONFIG_NO_BACKEND || !f->address_count ||
+	    serves(r->config, f, FAMILY_V4) || serves(r->config, f, FAMILY_V6))
+		return;
+	backend = &r->config->backends[f->backend];
+	v4 = ip_addr_is_v4(&f->addresses[0]);
+	/* A backend without any address has its own error already. */
+	if (backend->has[FAMILY_V4] || backend->has[FAMILY_V6])
+		config_error(
+			r, f->address_place,
+			"address: only IPv%c here, but backend \"%s\" (line %u) has only IPv%c; "
+			"give it an address of the same family",
+			v4 ? '4' : '6', backend->name, backend->address_place.line, v4 ? '6' : '4');
+}
+
+static void check_forwards(struct config_reader *r)
+{
+	const struct config *config = r->config;
+	char label[CONFIG_LABEL_LEN];
+
+	for (size_t i = 0; i < config->forward_count; i++) {
+		const char *name = config->forwards[i].name;
+		size_t mark = config_enter(r, "%s", config_label_forward(name, i, label));
+
+		check_families(r, &config->forwards[i]);
+		/* The first clash says it all: hundreds of copies would clash with each other. */
+		for (size_t j = 0; j < i; j++)
+			if (check_overlap(r, j, i) || check_way_back(r, j, i))
+				break;
+		config_leave(r, mark);
+	}
+}
+
+static void check_backends(struct config_reader *r)
+{
+	const struct config *config = r->config;
+
+	for (size_t i = 0; i < config->backend_count; i++) {
+		size_t f = 0;
+
+		while (f < config->forward_count && config->forwards[f].backend != i)
+			f++;
+		if (f == config->forward_count)
+			config_warn(r, config->backends[i].place,
+				    "backend \"%s\" is used by no forward",
+				    config->backends[i].name);
+	}
+}
+
+static bool name_is_taken(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->forward_count; i++)
+		if (config->forwards[i].name && !strcmp(config->forwards[i].name, name))
+			return true;
+	return false;
+}
+
+/* "tcp-5222", "tcp+udp-3478-3479", "tcp-5222-and-2-more"; a preset lends its own name. */
+static void derive_name(const struct config_forward *f, char *buf, size_t size)
+{
+	bool tcp = !port_set_is_empty(&f->ports[PROTO_TCP]);
+	bool udp = !port_set_is_empty(&f->ports[PROTO_UDP]);
+	struct port_set ports = f->ports[tcp ? PROTO_TCP : PROTO_UDP];
+	struct port_range first = { 0, 0 }, run;
+	char range[16] = "", more[32] = "";
+	unsigned others = 0;
+
+	if (f->preset) {
+		snprintf(buf, size, "%s", f->preset);
+		return;
+	}
+	/* As written: taking a port out of a range should not rename its counters. */
+	port_set_union(&ports, &f->excluded);
+	port_set_next(&ports, &first);
+	for (run = first; port_set_next(&ports, &run);)
+		others++;
+	if (first.last > first.first)
+		snprintf(range, sizeof(range), "-%u", first.last);
+	if (others)
+		snprintf(more, sizeof(more), "-and-%u-more", others);
+	snprintf(buf, size, "%s-%u%s%s",
+		 tcp && udp ? "tcp+udp"
+		 : tcp	    ? "tcp"
+			    : "udp",
+		 first.first, range, more);
+}
+
+static void name_forwards(struct config_reader *r)
+{
+	char name[CONFIG_NAME_MAX + 1];
+
+	for (size_t i = 0; i < r->config->forward_count; i++) {
+		struct config_forward *f = &r->config->forwards[i];
+		size_t len;
+
+		if (f->name)
+			continue;
+		derive_name(f, name, sizeof(name));
+		len = strlen(name);
+		for (unsigned n = 2; name_is_taken(r->config, name); n++)
+			snprintf(name + len, sizeof(name) - len, "-%u", n);
+		f->name = strdup(name);
+		if (!f->name)
+			config_error(r, f->place, "out of memory");
+	}
+}
+
+void config_check(struct config_reader *r)
+{
+	check_forwards(r);
+	if (r->errors)
+		return;
+	check_backends(r);
+	name_forwards(r);
+}
