@@ -28,6 +28,7 @@ enum host_xdp { HOST_XDP_NONE, HOST_XDP_NATIVE, HOST_XDP_GENERIC, HOST_XDP_OFFLO
  * @rx_queues, @tx_queues: IFLA_NUM_RX_QUEUES, IFLA_NUM_TX_QUEUES
  * @xdp:       mode of an attached XDP program
  * @xdp_prog_id: its id
+ * @xdp_name:    its name; filled in by attach_name_foreign(), empty before
  * @master:    ifindex of the bridge or bond it belongs to, or 0
  * @lower:     IFLA_LINK: for a vlan, the device below it; for veth the peer; or 0
  */
@@ -41,6 +42,7 @@ struct host_link {
 	uint32_t mtu, rx_queues, tx_queues;
 	enum host_xdp xdp;
 	uint32_t xdp_prog_id;
+	char xdp_name[16];
 	int master, lower;
 };
 

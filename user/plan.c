@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What is to be done on this host: the steps in order, and what a plan is as a value.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "plan_internal.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static const char *const mode_names[] = { "auto", "native", "generic", "tc" };
+
+const char *plan_mode_name(enum plan_mode mode)
+{
+	return mode_names[mode];
+}
+
+int plan_mode_parse(const char *text, enum plan_mode *mode)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(mode_names); i++) {
+		if (!strcmp(text, mode_names[i])) {
+			*mode = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static const struct {
+	const char *hook, *mode;
+} kind_names[] = {
+	[ATTACH_XDP_NATIVE] = { "xdp", "native" },
+	[ATTACH_XDP_GENERIC] = { "xdp", "generic" },
+	[ATTACH_TCX] = { "tc", "tcx" },
+	[ATTACH_CLSACT] = { "tc", "clsact" },
+};
+
+const char *attach_kind_hook(enum attach_kind kind)
+{
+	return kind_names[kind].hook;
+}
+
+const char *attach_kind_mode(enum attach_kind kind)
+{
+	return kind_names[kind].mode;
+}
+
+/* Forwards that parse but are not carried yet are refused, never quietly ignored. */
+static void refuse_unsupported(struct planner *p)
+{
+	const struct config *config = p->in->config;
+
+	for (size_t i = 0; i < config->forward_count; i++) {
+		const struct config_forward *f = &config->forwards[i];
+
+		if (f->source == SOURCE_MASQUERADE)
+			diag_add(p->diags, DIAG_CONFIG_ERROR,
+				 f->source_given ? f->source_place : f->place,
+				 "forward \"%s\": source = \"masquerade\"%s is not forwarded by "
+				 "this version; write source = \"preserve\"",
+				 f->name, f->source_given ? "" : " (the default)");
+		if (f->allow_count)
+			diag_add(p->diags, DIAG_CONFIG_ERROR, f->allow_place,
+				 "forward \"%s\": allow is not enforced by this version; remove it "
+				 "or filter at the backend",
+				 f->name);
+		if (f->deny_count)
+			diag_add(p->diags, DIAG_CONFIG_ERROR, f->deny_place,
+				 "forward \"%s\": deny is not enforced by this version; remove it "
+				 "or filter at the backend",
+				 f->name);
+	}
+	if (config->metrics_listen)
+		diag_add(p->diags, DIAG_WARNING, config->metrics_place,
+			 "metrics: this version has no HTTP listener; use xdpfwd stats --json");
+}
+
+/* The public interface, as device 0. */
+static bool plan_public_device(struct planner *p)
+{
+	const struct host_link *link = host_link_by_name(p->in->host, p->in->iface);
+	struct plan_device *device = &p->plan->devices[0];
+
+	if (!link) {
+		diag_add(p->diags, DIAG_SYSTEM_ERROR, NOWHERE,
+			 "no interface %s; `ip -br link` lists them", p->in->iface);
+		return false;
+	}
+	if (link->loopback) {
+		diag_add(p->diags, DIAG_SYSTEM_ERROR, NOWHERE,
+			 "%s is the loopback device; name the public interface", link->name);
+		return false;
+	}
+	if (!link->up) {
+		diag_add(p->diags, DIAG_SYSTEM_ERROR, NOWHERE,
+			 "interface %s is down; bring it up: ip link set dev %s up", link->name,
+			 link->name);
+		return false;
+	}
+	strcpy(device->name, link->name);
+	device->ifindex = link->ifindex;
+	device->is_l3 = !link->is_l2;
+	memcpy(device->mac, link->mac, sizeof(device->mac));
+	device->mtu = link->mtu;
+	p->plan->device_count = 1;
+	return true;
+}
+
+/* Keep each counter's index; forwards that are new get new ones. */
+static void plan_counters(struct planner *p)
+{
+	struct plan *plan = p->plan;
+
+	plan->counter_count = p->in->counter_count;
+	if (p->in->counter_count)
+		memcpy(plan->counters, p->in->counters,
+		       p->in->counter_count * sizeof(*plan->counters));
+	for (size_t i = 0; i < plan->rule_count; i++) {
+		struct plan_rule *rule = &plan->rules[i];
+		const char *name = p->in->config->forwards[rule->forward].name;
+		size_t c;
+
+		for (c = 0; c < plan->counter_count; c++)
+			if (plan->counters[c].proto == rule->proto &&
+			    !strcmp(plan->counters[c].forward, name))
+				break;
+		if (c == COUNTERS_MAX) {
+			diag_add(p->diags, DIAG_SYSTEM_ERROR, NOWHERE,
+				 "all %d counters are in use by forwards of earlier reloads; "
+				 "`xdpfwd unload %s` and load again",
+				 COUNTERS_MAX, plan->iface);
+			return;
+		}
+		if (c == plan->counter_count) {
+			plan->counters[c].proto = rule->proto;
+			snprintf(plan->counters[c].forward, sizeof(plan->counters[c].forward), "%s",
+				 name);
+			plan->counter_count++;
+		}
+		rule->counter = c;
+	}
+}
+
+struct plan *plan_make(const struct plan_input *in, struct diag_list *diags)
+{
+	struct plan *plan = calloc(1, sizeof(*plan));
+	struct planner p = { .in = in, .plan = plan, .diags = diags };
+
+	if (!plan)
+		return NULL;
+	snprintf(plan->iface, sizeof(plan->iface), "%s", in->iface);
+	plan->mode = in->mode;
+	refuse_unsupported(&p);
+	if (plan_public_device(&p)) {
+		plan_backends(&p);
+		if (!diag_has_errors(diags))
+			plan_rules(&p);
+		if (!diag_has_errors(diags))
+			plan_safety(&p);
+		if (!diag_has_errors(diags))
+			plan_hooks(&p);
+		if (!diag_has_errors(diags))
+			plan_counters(&p);
+	}
+	if (diag_has_errors(diags)) {
+		plan_free(plan);
+		return NULL;
+	}
+	return plan;
+}
+
+static bool rules_equal(const struct plan_rule *a, const struct plan_rule *b)
+{
+	return a->proto == b->proto && a->shift == b->shift && a->counter == b->counter &&
+	       a->nexthop == b->nexthop && ip_addr_equal(&a->public_addr, &b->public_addr) &&
+	       ip_addr_equal(&a->backend_addr, &b->backend_addr) &&
+	       port_set_equal(&a->ports, &b->ports);
+}
+
+bool plan_equal(const struct plan *a, const struct plan *b)
+{
+	if (a->rule_count != b->rule_count || a->device_count != b->device_count ||
+	    a->hook_count != b->hook_count || a->nexthop_count != b->nexthop_count ||
+	    !port_set_equal(&a->reserved, &b->reserved))
+		return false;
+	for (size_t i = 0; i < a->device_count; i++)
+		if (a->devices[i].ifindex != b->devices[i].ifindex ||
+		    memcmp(a->devices[i].mac, b->devices[i].mac, 6))
+			return false;
+	for (size_t i = 0; i < a->hook_count; i++)
+		if (a->hooks[i].device != b->hooks[i].device ||
+		    a->hooks[i].kind != b->hooks[i].kind)
+			return false;
+	for (size_t i = 0; i < a->nexthop_count; i++)
+		if (a->nexthops[i].device != b->nexthops[i].device)
+			return false;
+	for (size_t i = 0; i < a->rule_count; i++)
+		if (!rules_equal(&a->rules[i], &b->rules[i]))
+			return false;
+	return true;
+}
+
+void plan_free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->sysctl_count; i++) {
+		free(plan->sysctls[i].before);
+		free(plan->sysctls[i].value);
+	}
+	free(plan->rules);
+	free(plan);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The steps of a plan: one file each, called in this order by plan_make(). */
+#ifndef XDPFWD_PLAN_INTERNAL_H
+#define XDPFWD_PLAN_INTERNAL_H
+
+#include "plan.h"
+
+#define NOWHERE ((struct diag_place){ 0, 0 })
+
+/* What the steps share. */
+struct planner {
+	const struct plan_input *in;
+	struct plan *plan;
+	struct diag_list *diags;
+};
+
+/* plan_backends() - devices and next hops towards each backend that a forward uses */
+void plan_backends(struct planner *p);
+
+/* plan_nexthop_find() - index of the next hop to a backend address of that family, or -1 */
+int plan_nexthop_find(const struct plan *plan, size_t backend, enum ip_family family);
+
+/* plan_rules() - one rule for each forward, protocol and public address */
+void plan_rules(struct planner *p);
+
+/* plan_safety() - take out or refuse ports that this host uses itself; what to reserve */
+void plan_safety(struct planner *p);
+
+/* plan_hooks() - which program goes where, and why */
+void plan_hooks(struct planner *p);
+
+#endif

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The host keeps its own traffic: its sockets, its tunnels, its ephemeral ports, the operator's
+// SSH.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "plan_internal.h"
+
+#define SSH_PORT      22
+/* With fewer ephemeral ports than this left, the host's own DNS and updates get in trouble. */
+#define EPHEMERAL_FEW 1024
+
+/* Would packets for @addr reach a socket bound to @socket's local address? */
+static bool socket_hears(const struct host_socket *socket, const struct ip_addr *addr)
+{
+	if (!ip_addr_is_any(&socket->local))
+		return ip_addr_equal(&socket->local, addr);
+	return ip_addr_family(&socket->local) == ip_addr_family(addr) ||
+	       (ip_addr_family(&socket->local) == FAMILY_V6 && !socket->v6only);
+}
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
+/*
+ * Does this socket carry a tunnel to a backend? A WireGuard device's socket belongs to the kernel;
+ * a tun device's belongs to one of the programs that make such devices.
+ */
+static bool socket_is_tunnel(const struct planner *p, const struct host_socket *socket)
+{
+	static const char *const programs[] = { "wireguard-go", "boringtun", "tailscaled",
+						"openvpn",	"nebula",    "zerotier",
+						"netbird" };
+
+	for (size_t i = 1; i < p->plan->device_count; i++) {
+		const struct host_link *link =
+			host_link_by_index(p->in->host, p->plan->devices[i].ifindex);
+
+		if (!link || link->is_l2)
+			continue;
+		if (!socket->inode)
+			return true;
+		for (size_t n = 0; n < sizeof(programs) / sizeof(programs[0]); n++)
+			if (has_prefix(socket->process, programs[n]))
+				return true;
+	}
+	return false;
+}
+
+static const char *socket_owner(const struct host_socket *socket)
+{
+	if (socket->process[0])
+		return socket->process;
+	return socket->inode ? "a process of this host" : "the kernel";
+}
+
+static void exclude_port(struct plan_rule *rule, unsigned port)
+{
+	port_set_remove(&rule->ports, (struct port_range){ port, port });
+}
+
+/* What to do about one socket that hears a port of one rule. */
+static void keep_socket(struct planner *p, struct plan_rule *rule, const struct host_socket *socket,
+			struct port_set *busy)
+{
+	const struct config_forward *f = &p->in->config->forwards[rule->forward];
+	const char *proto = proto_name(rule->proto), *owner = socket_owner(socket);
+	unsigned port = socket->local_port;
+
+	if (socket_is_tunnel(p, socket)) {
+		diag_add(
+			p->diags, DIAG_WARNING, f->ports_place,
+			"forward \"%s\": %s port %u stays with this host: it carries the tunnel to "
+			"the backend (%s); add exclude = [%u] to say so yourself",
+			f->name, proto, port, owner, port);
+		exclude_port(rule, port);
+	} else if (p->in->force) {
+		return;
+	} else if (port_set_has(&f->named[rule->proto], port)) {
+		diag_add(p->diags, DIAG_SYSTEM_ERROR, f->ports_place,
+			 "forward \"%s\": %s port %u is in use on this host by %s; stop it, take "
+			 "the "
+			 "port out, or forward it anyway with --force",
+			 f->name, proto, port, owner);
+		exclude_port(rule, port); /* one line for each port */
+	} else if (socket->state == HOST_SOCKET_LISTEN && socket->process[0]) {
+		diag_add(p->diags, DIAG_WARNING, f->ports_place,
+			 "forward \"%s\": %s port %u stays with this host: %s listens there; add "
+			 "exclude = [%u], or forward it anyway with --force",
+			 f->name, proto, port, owner, port);
+		exclude_port(rule, port);
+	} else {
+		port_set_add(busy, (struct port_range){ port, port });
+		exclude_port(rule, port);
+	}
+}
+
+static void keep_sockets(struct planner *p, struct plan_rule *rule)
+{
+	const struct host *host = p->in->host;
+	const struct config_forward *f = &p->in->config->forwards[rule->forward];
+	struct port_set busy = {};
+	char *list;
+
+	for (size_t i = 0; i < host->socket_count; i++) {
+		const struct host_socket *socket = &host->sockets[i];
+
+		if (socket->proto == rule->proto &&
+		    port_set_has(&rule->ports, socket->local_port) &&
+		    socket_hears(socket, &rule->public_addr))
+			keep_socket(p, rule, socket, &busy);
+	}
+	if (port_set_is_empty(&busy))
+		return;
+	list = port_set_format(&busy);
+	diag_add(p->diags, DIAG_WARNING, f->ports_place,
+		 "forward \"%s\": %s ports in use by this host stay with it until the next reload: "
+		 "%s",
+		 f->name, proto_name(rule->proto), list ?: "");
+	free(list);
+}
+
+/* Is this the server side of a live SSH session? */
+static bool socket_is_ssh(const struct host_socket *socket)
+{
+	return socket->proto == PROTO_TCP && socket->state == HOST_SOCKET_CONNECTED &&
+	       (has_prefix(socket->process, "sshd") || socket->local_port == SSH_PORT);
+}
+
+static void refuse_ssh(struct planner *p, const struct plan_rule *rule)
+{
+	const struct config_forward *f = &p->in->config->forwards[rule->forward];
+	const struct host *host = p->in->host;
+	unsigned port = 0;
+
+	if (rule->proto != PROTO_TCP || p->in->force)
+		return;
+	if (host->ssh_port && port_set_has(&rule->ports, host->ssh_port))
+		port = host->ssh_port;
+	for (size_t i = 0; i < host->socket_count && !port; i++)
+		if (socket_is_ssh(&host->sockets[i]) &&
+		    port_set_has(&rule->ports, host->sockets[i].local_port) &&
+		    socket_hears(&host->sockets[i], &rule->public_addr))
+			port = host->sockets[i].local_port;
+	if (port)
+		diag_add(p->diags, DIAG_SYSTEM_ERROR, f->ports_place,
+			 "forward \"%s\": tcp port %u carries an SSH session to this host, which "
+			 "would "
+			 "be cut off; add exclude = [%u], or insist with --force",
+			 f->name, port, port);
+}
+
+/* Ports of ranges, and single ports that the kernel would hand out, must not become sources. */
+static void collect_reserved(struct planner *p)
+{
+	const struct host *host = p->in->host;
+	struct port_set ephemeral = {};
+
+	port_set_add(&ephemeral, (struct port_range){ host->port_min, host->port_max });
+	for (size_t i = 0; i < p->plan->rule_count; i++) {
+		const struct plan_rule *rule = &p->plan->rules[i];
+		struct port_set ranges = rule->ports, named = rule->ports;
+
+		port_set_subtract(&ranges,
+				  &p->in->config->forwards[rule->forward].named[rule->proto]);
+		port_set_union(&p->plan->reserved, &ranges);
+		port_set_intersect(&named, &ephemeral);
+		port_set_union(&p->plan->reserved, &named);
+	}
+}
+
+/* What the host has left for its own outgoing sockets. */
+static void check_ephemeral(struct planner *p, const struct port_set *reserved)
+{
+	const struct host *host = p->in->host;
+	struct port_set left = {};
+	unsigned count;
+
+	port_set_add(&left, (struct port_range){ host->port_min, host->port_max });
+	port_set_subtract(&left, reserved);
+	count = port_set_count(&left);
+	if (!count)
+		diag_add(p->diags, DIAG_CONFIG_ERROR, p->in->config->forwards[0].ports_place,
+			 "the forwards cover all of this host's own ephemeral ports (%u-%u): it "
+			 "could "
+			 "open no connection of its own; forward fewer ports or widen "
+			 "net.ipv4.ip_local_port_range",
+			 host->port_min, host->port_max);
+	else if (count < EPHEMERAL_FEW)
+		diag_add(p->diags, DIAG_WARNING, NOWHERE,
+			 "only %u of this host's own ephemeral ports are left; forward fewer ports "
+			 "or "
+			 "widen net.ipv4.ip_local_port_range",
+			 count);
+}
+
+static void plan_reserved(struct planner *p)
+{
+	struct port_set all = *p->in->reserved_before;
+	struct plan *plan = p->plan;
+
+	collect_reserved(p);
+	port_set_union(&all, &plan->reserved);
+	port_set_union(&all, p->in->reserved_others);
+	check_ephemeral(p, &all);
+	plan->sysctls[plan->sysctl_count++] = (struct plan_sysctl){
+		.name = "net.ipv4.ip_local_reserved_ports",
+		.before = port_set_format(p->in->reserved_before),
+		.value = port_set_format(&all),
+	};
+}
+
+static void drop_empty_rules(struct planner *p)
+{
+	struct plan *plan = p->plan;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->rule_count; i++)
+		if (!port_set_is_empty(&plan->rules[i].ports))
+			plan->rules[kept++] = plan->rules[i];
+	plan->rule_count = kept;
+	if (!kept && !diag_has_errors(p->diags))
+		diag_add(p->diags, DIAG_SYSTEM_ERROR, NOWHERE,
+			 "this host uses every port that would be forwarded; nothing is left");
+}
+
+void plan_safety(struct planner *p)
+{
+	for (size_t i = 0; i < p->plan->rule_count; i++) {
+		refuse_ssh(p, &p->plan->rules[i]);
+		keep_sockets(p, &p->plan->rules[i]);
+	}
+	drop_empty_rules(p);
+	plan_reserved(p);
+}
