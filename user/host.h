@@ -52,7 +52,8 @@ struct host_link {
  * @addr:       the address (IFA_LOCAL)
  * @prefix_len: 0-32 or 0-128
  * @global:     RT_SCOPE_UNIVERSE, and not deprecated, tentative, or failed duplicate detection
- * @primary:    first usable one of its family on the link: not secondary, not temporary (RFC 8981)
+ * @primary:    the oldest @global one of its family on the link that is neither secondary nor
+ *              temporary (RFC 8981); adding another does not move it
  */
 struct host_addr {
 	int ifindex;
@@ -106,7 +107,7 @@ enum host_socket_state {
  * @local, @local_port:   the local end; the wildcard is 0.0.0.0 or ::
  * @v6only:   a [::] wildcard that does not take IPv4
  * @remote, @remote_port: the far end when connected
- * @inode:    socket inode; 0 for kernel sockets
+ * @inode:    socket inode; 0 for kernel sockets, as far as /proc shows all who could hold them
  * @process:  name of a process holding it, "" when none was found or it is the kernel's
  */
 struct host_socket {
@@ -124,7 +125,8 @@ struct host_socket {
  * @port_min, @port_max: net.ipv4.ip_local_port_range
  * @reserved:   net.ipv4.ip_local_reserved_ports
  * @forwarding_lo: by family: net.{ipv4,ipv6}.conf.lo.forwarding
- * @ssh_port:   server port of the SSH session this process runs in ($SSH_CONNECTION), or 0
+ * @ssh_port:   server port of the SSH session this process runs in ($SSH_CONNECTION, its own or an
+ *              ancestor's, for sudo drops it), or 0
  */
 struct host {
 	struct host_link *links;
