@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Talk to echo_server.py: ask once, count packets at a rate, or keep one long connection busy.
 
-  ask      one exchange; prints "ADDRESS PORT LOCALPORT" as the server saw it
+  ask      one exchange; prints "ADDRESS PORT LOCALPORT NAME" as the server says
   pings    UDP with sequence numbers at a rate; prints "sent N received N lost N"
   stream   bytes both ways over one TCP connection; prints "sent N received N lost N"
   queries  many short UDP exchanges, each from a new ephemeral port, as a resolver makes them

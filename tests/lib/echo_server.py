@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """UDP and TCP echo on many ports; each answer says who asked and on which port.
 
-An answer is "ADDRESS PORT LOCALPORT|" followed by the bytes received, so that a client can see
-whether its own address arrived, and which backend port a public port leads to. TCP says it once,
-when the connection opens, and echoes from there on.
+An answer is "ADDRESS PORT LOCALPORT NAME|" followed by the bytes received, so that a client can
+see whether its own address arrived, which backend port a public port leads to, and which server
+answers. TCP says it once, when the connection opens, and echoes from there on.
 """
 
 import argparse
@@ -27,13 +27,13 @@ def open_socket(family, kind, port):
     return sock
 
 
-def greeting(peer, local_port):
-    return f"{peer[0]} {peer[1]} {local_port}|".encode()
-
-
 class Server:
-    def __init__(self):
+    def __init__(self, name):
+        self.name = name
         self.selector = selectors.DefaultSelector()
+
+    def greeting(self, peer, local_port):
+        return f"{peer[0]} {peer[1]} {local_port} {self.name}|".encode()
 
     def add(self, sock, handler):
         self.selector.register(sock, selectors.EVENT_READ, handler)
@@ -43,7 +43,7 @@ class Server:
         try:
             while True:
                 data, peer = sock.recvfrom(65535)
-                sock.sendto(greeting(peer, port) + data, peer)
+                sock.sendto(self.greeting(peer, port) + data, peer)
         except BlockingIOError:
             pass
         except ConnectionError:
@@ -51,7 +51,7 @@ class Server:
 
     def accept(self, sock):
         connection, peer = sock.accept()
-        connection.sendall(greeting(peer, sock.getsockname()[1]))
+        connection.sendall(self.greeting(peer, sock.getsockname()[1]))
         self.add(connection, self.answer_stream)
 
     def answer_stream(self, sock):
@@ -84,9 +84,10 @@ def main():
     parser = argparse.ArgumentParser(description="UDP and TCP echo server")
     parser.add_argument("--udp", type=port_list, default=[], help="ports: 53,3478-3479")
     parser.add_argument("--tcp", type=port_list, default=[])
+    parser.add_argument("--name", default="echo")
     args = parser.parse_args()
 
-    server = Server()
+    server = Server(args.name)
     for family in (socket.AF_INET, socket.AF_INET6):
         for port in args.udp:
             server.add(open_socket(family, socket.SOCK_DGRAM, port), server.answer_datagrams)

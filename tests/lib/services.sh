@@ -68,7 +68,7 @@ service_coturn_start() {
 		no-dtls
 	END
 	lab_start coturn home setpriv --reuid turnserver --regid turnserver --init-groups \
-		turnserver -c "$dir/turnserver.conf"
+		stdbuf -oL turnserver -c "$dir/turnserver.conf"
 	lab_wait 15 "coturn's UDP port" lab_listens home udp 3478 2
 	lab_wait 5 "coturn's TCP port" lab_listens home tcp 3478 2
 	lab_start turn-peer4 client turnutils_peer -p $TURN_PEER_PORT -L "$PEER4"
@@ -78,7 +78,7 @@ service_coturn_start() {
 
 # service_logged NAME TEXT - true when a service's log holds a text, perhaps in a moment
 service_logged() {
-	lab_wait 3 "\"$2\" in the log of $1" grep -qF -- "$2" "$LAB_DIR/log/$1"
+	lab_wait 8 "\"$2\" in the log of $1" grep -qF -- "$2" "$LAB_DIR/log/$1"
 }
 
 # service_chat HOST [MESSAGE] - two users log in from the client and pass a message

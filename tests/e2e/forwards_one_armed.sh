@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Home on the edge's own public segment: packets leave by the device they came from.
+
+# shellcheck source=tests/lib/e2e.sh
+. "$(dirname "$0")/../lib/e2e.sh"
+
+e2e_lab one-armed
+e2e_config
+e2e_echo_servers
+
+for mode in $(e2e_modes native tc); do
+	e2e_context="$mode: "
+	e2e_load --mode "$mode"
+	check_echo_both
+	lab_unload
+done
+e2e_done

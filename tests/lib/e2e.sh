@@ -1,0 +1,280 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What the end-to-end tests share: one line for each check, a lab that goes away, common traffic.
+#
+# A test sources this, calls e2e_lab, and then check, check_equal and friends. A command that fails
+# outside a check ends the test, and counts as a failure.
+
+set -euo pipefail
+E2E_TOOLS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/lab.sh
+. "$E2E_TOOLS/../../scripts/lab.sh"
+# shellcheck source=tests/lib/services.sh
+. "$E2E_TOOLS/services.sh"
+
+e2e_failures=0
+e2e_finished=
+e2e_context=''
+
+e2e_end() {
+	local status=$?
+	if [[ -z $e2e_finished ]]; then
+		not_ok "the test ended early (status $status)"
+	fi
+	if ((e2e_failures)) && [[ -n ${E2E_LOGS:-} && $LAB_DIR ]]; then
+		mkdir -p "$E2E_LOGS"
+		cp -r "$LAB_DIR/log" "$E2E_LOGS/$(basename "$0" .sh)-$LAB_ID"
+	fi
+	((e2e_failures == 0 && status == 0)) || status=1
+	lab_remove $status
+	exit
+}
+trap e2e_end EXIT
+trap 'exit 130' INT TERM
+trap 'echo "# line $LINENO: $BASH_COMMAND" >&2' ERR
+
+# e2e_done - the last line of a test
+e2e_done() {
+	e2e_finished=1
+	((e2e_failures == 0))
+}
+
+# e2e_skip WHY - end a test that cannot be made here
+e2e_skip() {
+	echo "skip - $*"
+	e2e_finished=1
+	exit 0
+}
+
+# e2e_needs_xdpfwd - for tests that make no sense with the stand-in
+e2e_needs_xdpfwd() {
+	[[ $LAB_FORWARDER == xdpfwd ]] || e2e_skip "not a matter of $LAB_FORWARDER"
+}
+
+ok() {
+	echo "ok - $e2e_context$*"
+}
+
+# not_ok WHAT [WHY] - a failed check; the first line of WHY goes with it, the rest below
+not_ok() {
+	e2e_failures=$((e2e_failures + 1))
+	printf 'not ok - %s%s\n' "$e2e_context" "$1"
+	if [[ -n ${2:-} ]]; then
+		printf '#   %s\n' "${2//$'\n'/$'\n'#   }"
+	fi
+}
+
+# check WHAT CMD... - the command succeeds
+check() {
+	local what=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		ok "$what"
+	else
+		not_ok "$what" "${output:-$* failed}"
+	fi
+}
+
+# check_fails WHAT CMD... - the command does not succeed
+check_fails() {
+	local what=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		not_ok "$what" "${output:-$* succeeded}"
+	else
+		ok "$what"
+	fi
+}
+
+# check_equal WHAT EXPECTED ACTUAL
+check_equal() {
+	if [[ $2 == "$3" ]]; then
+		ok "$1"
+	else
+		not_ok "$1" "expected: $2"$'\n'"but is:   $3"
+	fi
+}
+
+# check_match WHAT REGEX TEXT - some line of the text matches
+check_match() {
+	if grep -qE -- "$2" <<<"$3"; then
+		ok "$1"
+	else
+		not_ok "$1" "no line matches /$2/ in:"$'\n'"$3"
+	fi
+}
+
+# check_same WHAT FILE FILE - two files are the same
+check_same() {
+	local difference
+	if difference=$(diff -u "$2" "$3" 2>&1); then
+		ok "$1"
+	else
+		not_ok "$1" "$difference"
+	fi
+}
+
+# e2e_lab VARIANT - the lab of this test
+e2e_lab() {
+	if [[ $LAB_FORWARDER == xdpfwd && ! -x $XDPFWD ]]; then
+		echo "# no $XDPFWD: build it with \`make\`" >&2
+		exit 1
+	fi
+	lab_make "$1"
+}
+
+# shellcheck disable=SC2120 # called without arguments too
+# e2e_load [OPTION...] - load ports.toml; what it prints goes to load.out and load.err
+e2e_load() {
+	if ! lab_load "$LAB_DIR/ports.toml" "$@" >"$LAB_DIR/load.out" 2>"$LAB_DIR/load.err"; then
+		sed 's/^/# load: /' "$LAB_DIR/load.err" >&2
+		return 1
+	fi
+}
+
+# e2e_config - ports.toml with what the traffic below expects
+e2e_config() {
+	cat >"$LAB_DIR/ports.toml" <<-END
+		[backend.home]
+		address = ["$HOME4", "$HOME6"]
+		device = "$BACKEND_DEV"
+
+		[[forward]]
+		name = "echo"
+		protocol = ["tcp", "udp"]
+		ports = [7000]
+		backend = "home"
+		source = "preserve"
+
+		[[forward]]
+		name = "shifted"
+		protocol = ["tcp", "udp"]
+		ports = ["8000-8009"]
+		to_port = 9000
+		exclude = [8005]
+		backend = "home"
+		source = "preserve"
+
+		[[forward]]
+		name = "xmpp"
+		protocol = "tcp"
+		ports = [5222, 5269]
+		backend = "home"
+		source = "preserve"
+
+		[[forward]]
+		name = "turn"
+		protocol = ["tcp", "udp"]
+		ports = ["3478-3479"]
+		backend = "home"
+		source = "preserve"
+
+		[[forward]]
+		name = "relay"
+		protocol = "udp"
+		ports = ["49152-65535"]
+		exclude = [60000]
+		backend = "home"
+		source = "preserve"
+	END
+}
+
+# e2e_echo NODE [tcp|udp PORTS]... - an echo server on a node, under the node's name
+e2e_echo() {
+	local node=$1 options=(--name "$1")
+	shift
+	while (($#)); do
+		options+=("--$1" "$2")
+		shift 2
+	done
+	lab_start "echo-$node" "$node" python3 -u "$E2E_TOOLS/echo_server.py" "${options[@]}"
+	lab_wait 10 "the echo server on $node" grep -q ready "$LAB_DIR/log/echo-$node"
+}
+
+# e2e_echo_servers - home's for the forwarded ports, the edge's for those that stay with it
+e2e_echo_servers() {
+	e2e_echo home udp 7000,9000-9009,49152,50000,60000,65535 tcp 7000,9000-9009
+	e2e_echo edge udp 8005,60000,7777 tcp 8005,7777
+}
+
+# e2e_ask HOST PORT [OPTION...] - "ADDRESS LOCALPORT NAME" as the server says
+e2e_ask() {
+	local answer
+	answer=$(lab_in client "$E2E_TOOLS/echo_client.py" ask "$@" 2>&1) ||
+		{ echo "$answer" && return; }
+	cut -d ' ' -f 1,3,4 <<<"$answer"
+}
+
+# check_echo - each kind of port leads where it should, with the client's own address
+check_echo() {
+	local host=$1 client=$2 protocol port
+	for protocol in udp tcp; do
+		check_equal "$protocol: a single port" "$client 7000 home" \
+			"$(e2e_ask "$host" 7000 --protocol $protocol)"
+		for port in 8000 8009; do
+			check_equal "$protocol: $port goes to $((port + 1000)) by to_port" \
+				"$client $((port + 1000)) home" \
+				"$(e2e_ask "$host" $port --protocol $protocol)"
+		done
+		check_equal "$protocol: 8005 is excluded and stays with the edge" \
+			"$client 8005 edge" "$(e2e_ask "$host" 8005 --protocol $protocol)"
+	done
+	for port in 49152 50000 65535; do
+		check_equal "udp: $port of the range" "$client $port home" "$(e2e_ask "$host" $port)"
+	done
+	check_equal "udp: 60000 is excluded and stays with the edge" \
+		"$client 60000 edge" "$(e2e_ask "$host" 60000)"
+	check_equal "udp: a single byte" "$client 7000 home" "$(e2e_ask "$host" 7000 --size 1)"
+	check_equal "udp: 1300 bytes" "$client 7000 home" "$(e2e_ask "$host" 7000 --size 1300)"
+	check_equal "tcp: a megabyte both ways" "$client 7000 home" \
+		"$(e2e_ask "$host" 7000 --protocol tcp --size 1000000)"
+}
+
+# check_services HOST CLIENT RELAYED - Prosody and coturn; RELAYED is service_relay's output
+check_services() {
+	local host=$1 client=$2 relayed=$3
+	check "XMPP: two users log in and pass a message" service_chat "$host"
+	check "XMPP: another server is offered a stream" service_server_stream "$host"
+	check "XMPP: the server sees the client's own address" service_logged prosody "($client, "
+	check_match "TURN: media is relayed both ways" ' 0 lost$' "$relayed"
+	[[ $client != *:* ]] || client="[$client]"
+	check "TURN: the server sees the client's own address" \
+		service_logged coturn ", remote $client:"
+}
+
+# check_echo_both - check_echo over IPv4 and IPv6
+check_echo_both() {
+	local before=$e2e_context
+	e2e_context="${before}IPv4: "
+	check_echo "$EDGE4" "$CLIENT4"
+	e2e_context="${before}IPv6: "
+	check_echo "$EDGE6" "$CLIENT6"
+	e2e_context=$before
+}
+
+# check_all_both - echo, chat and a call over IPv4 and IPv6; the slow calls go on beside the rest
+check_all_both() {
+	local before=$e2e_context relay4 relay6
+	service_relay "$EDGE4" "$PEER4" >"$LAB_DIR/relay4" 2>&1 &
+	relay4=$!
+	service_relay "$EDGE6" "$PEER6" >"$LAB_DIR/relay6" 2>&1 &
+	relay6=$!
+	check_echo_both
+	# What they printed is judged below, not how they ended.
+	wait "$relay4" || :
+	wait "$relay6" || :
+	e2e_context="${before}IPv4: "
+	check_services "$EDGE4" "$CLIENT4" "$(cat "$LAB_DIR/relay4")"
+	e2e_context="${before}IPv6: "
+	check_services "$EDGE6" "$CLIENT6" "$(cat "$LAB_DIR/relay6")"
+	e2e_context=$before
+}
+
+# e2e_modes MODE... - the modes to test; the stand-in has but one
+e2e_modes() {
+	if [[ $LAB_FORWARDER == xdpfwd ]]; then
+		echo "$@"
+	else
+		echo "$LAB_FORWARDER"
+	fi
+}
