@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The state of an interface as JSON in a pinned map.
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "pins.h"
+#include "state.h"
+
+/*
+ * Two texts, of which @current is valid: a writer fills the other one and then turns over, so that
+ * a reader or a kill in between finds a whole text.
+ */
+struct state_block {
+	uint32_t current;
+	char text[2][256 * 1024];
+};
+
+static json_t *port_set_to_json(const struct port_set *set)
+{
+	char *text = port_set_format(set);
+	json_t *json = json_string(text ?: "");
+
+	free(text);
+	return json;
+}
+
+static json_t *addr_to_json(const struct ip_addr *addr)
+{
+	char text[IP_ADDR_STRLEN];
+
+	return json_string(ip_addr_format(addr, text));
+}
+
+static json_t *mac_to_json(const uint8_t mac[6])
+{
+	return json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+			    mac[5]);
+}
+
+static json_t *devices_to_json(const struct state *state)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < state->device_count; i++) {
+		const struct plan_device *d = &state->devices[i];
+
+		json_array_append_new(array,
+				      json_pack("{s:s, s:i, s:b, s:o, s:i}", "name", d->name,
+						"ifindex", d->ifindex, "is_l3", d->is_l3, "mac",
+						mac_to_json(d->mac), "mtu", (int)d->mtu));
+	}
+	return array;
+}
+
+static json_t *nexthops_to_json(const struct state *state)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < state->nexthop_count; i++) {
+		const struct plan_nexthop *n = &state->nexthops[i];
+
+		json_array_append_new(array,
+				      json_pack("{s:s, s:i, s:o, s:o, s:i, s:i}", "backend",
+						state->backends[i].name, "backend_index",
+						(int)n->backend, "address", addr_to_json(&n->addr),
+						"neighbour", addr_to_json(&n->neighbour), "device",
+						n->device, "mtu", (int)n->mtu));
+	}
+	return array;
+}
+
+static json_t *hooks_to_json(const struct state *state)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < state->hook_count; i++) {
+		const struct state_hook *h = &state->hooks[i];
+
+		json_array_append_new(array,
+				      json_pack("{s:s, s:i, s:i, s:b, s:s}", "device", h->device,
+						"ifindex", h->ifindex, "kind", h->kind,
+						"made_qdisc", h->made_qdisc, "reason", h->reason));
+	}
+	return array;
+}
+
+static json_t *counters_to_json(const struct state *state)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < state->counter_count; i++)
+		json_array_append_new(array, json_pack("[s, i]", state->counters[i].forward,
+						       state->counters[i].proto));
+	return array;
+}
+
+static char *state_to_text(const struct state *s)
+{
+	json_t *json = json_pack(
+		"{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}",
+		"abi", (int)s->abi, "interface", s->iface, "config", s->config, "mode", s->mode,
+		"force", s->force, "loaded_at", (json_int_t)s->loaded_at, "agent_pid",
+		(int)s->agent_pid, "devices", devices_to_json(s), "nexthops", nexthops_to_json(s),
+		"hooks", hooks_to_json(s), "counters", counters_to_json(s), "reserved_before",
+		port_set_to_json(&s->reserved_before), "reserved", port_set_to_json(&s->reserved),
+		"forwarding_before_v4", s->forwarding_before[FAMILY_V4], "forwarding_before_v6",
+		s->forwarding_before[FAMILY_V6]);
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+	json_decref(json);
+	return text;
+}
+
+static void copy_name(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from);
+}
+
+static int devices_from_json(json_t *array, struct state *state)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (array, i, item) {
+		struct plan_device *d = &state->devices[i];
+		const char *name, *mac;
+		int is_l3, mtu;
+
+		if (i == DEVICES_MAX ||
+		    json_unpack(item, "{s:s, s:i, s:b, s:s, s:i}", "name", &name, "ifindex",
+				&d->ifindex, "is_l3", &is_l3, "mac", &mac, "mtu", &mtu))
+			return -EPROTO;
+		copy_name(d->name, sizeof(d->name), name);
+		d->is_l3 = is_l3;
+		d->mtu = mtu;
+		if (sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &d->mac[0], &d->mac[1], &d->mac[2],
+			   &d->mac[3], &d->mac[4], &d->mac[5]) != 6)
+			return -EPROTO;
+		state->device_count++;
+	}
+	return 0;
+}
+
+static int nexthops_from_json(json_t *array, struct state *state)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (array, i, item) {
+		struct plan_nexthop *n = &state->nexthops[i];
+		const char *name, *addr, *neighbour;
+		int backend, device, mtu;
+
+		if (i == NEXTHOPS_MAX ||
+		    json_unpack(item, "{s:s, s:i, s:s, s:s, s:i, s:i}", "backend", &name,
+				"backend_index", &backend, "address", &addr, "neighbour",
+				&neighbour, "device", &device, "mtu", &mtu) ||
+		    ip_addr_parse(addr, &n->addr) || ip_addr_parse(neighbour, &n->neighbour) ||
+		    device < 0 || (size_t)device >= state->device_count)
+			return -EPROTO;
+		copy_name(state->backends[i].name, sizeof(state->backends[i].name), name);
+		n->backend = backend;
+		n->device = device;
+		n->mtu = mtu;
+		state->nexthop_count++;
+	}
+	return 0;
+}
+
+static int hooks_from_json(json_t *array, struct state *state)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (array, i, item) {
+		struct state_hook *h = &state->hooks[i];
+		const char *device, *reason;
+		int kind, made_qdisc;
+
+		if (i == 4 * DEVICES_MAX ||
+		    json_unpack(item, "{s:s, s:i, s:i, s:b, s:s}", "device", &device, "ifindex",
+				&h->ifindex, "kind", &kind, "made_qdisc", &made_qdisc, "reason",
+				&reason) ||
+		    kind < 0 || kind > ATTACH_CLSACT)
+			return -EPROTO;
+		copy_name(h->device, sizeof(h->device), device);
+		copy_name(h->reason, sizeof(h->reason), reason);
+		h->kind = kind;
+		h->made_qdisc = made_qdisc;
+		state->hook_count++;
+	}
+	return 0;
+}
+
+static int counters_from_json(json_t *array, struct state *state)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (array, i, item) {
+		const char *name;
+		int proto;
+
+		if (i == COUNTERS_MAX || json_unpack(item, "[s, i]", &name, &proto) || proto < 0 ||
+		    proto >= PROTO_COUNT)
+			return -EPROTO;
+		copy_name(state->counters[i].forward, sizeof(state->counters[i].forward), name);
+		state->counters[i].proto = proto;
+		state->counter_count++;
+	}
+	return 0;
+}
+
+static int state_from_json(json_t *json, struct state *s)
+{
+	json_t *devices, *nexthops, *hooks, *counters;
+	const char *iface, *config, *before, *reserved;
+	int abi, mode, force, pid, v4, v6;
+	json_int_t loaded_at;
+
+	if (json_unpack(
+		    json,
+		    "{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:s, s:s, s:b, s:b}",
+		    "abi", &abi, "interface", &iface, "config", &config, "mode", &mode, "force",
+		    &force, "loaded_at", &loaded_at, "agent_pid", &pid, "devices", &devices,
+		    "nexthops", &nexthops, "hooks", &hooks, "counters", &counters,
+		    "reserved_before", &before, "reserved", &reserved, "forwarding_before_v4", &v4,
+		    "forwarding_before_v6", &v6) ||
+	    port_set_parse(before, &s->reserved_before) || port_set_parse(reserved, &s->reserved) ||
+	    mode < 0 || mode > MODE_TC)
+		return -EPROTO;
+	s->abi = abi;
+	copy_name(s->iface, sizeof(s->iface), iface);
+	copy_name(s->config, sizeof(s->config), config);
+	s->mode = mode;
+	s->force = force;
+	s->loaded_at = loaded_at;
+	s->agent_pid = pid;
+	s->forwarding_before[FAMILY_V4] = v4;
+	s->forwarding_before[FAMILY_V6] = v6;
+	return devices_from_json(devices, s) ?: nexthops_from_json(nexthops, s) ?:
+						hooks_from_json(hooks, s) ?:
+						counters_from_json(counters, s);
+}
+
+static struct state_block *map_block(int fd, int protection)
+{
+	struct state_block *block = mmap(NULL, sizeof(*block), protection, MAP_SHARED, fd, 0);
+
+	return block == MAP_FAILED ? NULL : block;
+}
+
+struct state *state_read(const char *bpffs, const char *iface)
+{
+	char path[PATH_MAX];
+	int fd = bpf_obj_get(pins_path(path, bpffs, iface, "state"));
+	struct state_block *block;
+	struct state *state;
+	json_t *json;
+	int err = -EPROTO;
+
+	if (fd < 0)
+		return NULL;
+	block = map_block(fd, PROT_READ);
+	close(fd);
+	if (!block)
+		return NULL;
+	json = json_loads(block->text[block->current & 1], 0, NULL);
+	munmap(block, sizeof(*block));
+	state = calloc(1, sizeof(*state));
+	if (json && state)
+		err = state_from_json(json, state);
+	json_decref(json);
+	if (!err)
+		return state;
+	free(state);
+	errno = -err;
+	return NULL;
+}
+
+/* The pinned map, made when it is not there. */
+static int state_map(const char *bpffs, const char *iface)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	char path[PATH_MAX];
+	int fd = bpf_obj_get(pins_path(path, bpffs, iface, "state"));
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd < 0 ? -errno : fd;
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xdpfwd_state", sizeof(uint32_t),
+			    sizeof(struct state_block), 1, &opts);
+	if (fd < 0)
+		return -errno;
+	if (bpf_obj_pin(fd, path)) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int state_write(const char *bpffs, const struct state *state)
+{
+	struct state_block *block;
+	char *text = state_to_text(state);
+	uint32_t other;
+	int fd;
+
+	if (!text)
+		return -ENOMEM;
+	if (strlen(text) >= sizeof(block->text[0])) {
+		free(text);
+		return -E2BIG;
+	}
+	fd = state_map(bpffs, state->iface);
+	if (fd < 0) {
+		free(text);
+		return fd;
+	}
+	block = map_block(fd, PROT_READ | PROT_WRITE);
+	close(fd);
+	if (!block) {
+		free(text);
+		return -errno;
+	}
+	other = !(block->current & 1);
+	strcpy(block->text[other], text);
+	__atomic_store_n(&block->current, other, __ATOMIC_SEQ_CST);
+	munmap(block, sizeof(*block));
+	free(text);
+	return 0;
+}
+
+pid_t state_agent_alive(const char *bpffs, const struct state *state)
+{
+	int fd = pins_agent_lock(bpffs, state->iface);
+
+	if (fd >= 0)
+		close(fd);
+	return fd == -EBUSY ? state->agent_pid : 0;
+}

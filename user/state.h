@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is in force on one interface, kept beside the pins it describes: a small pinned map holds it
+ * as JSON, so it lives and dies with them, and a later version can read what an earlier one wrote.
+ */
+#ifndef XDPFWD_STATE_H
+#define XDPFWD_STATE_H
+
+#include <limits.h>
+#include <sys/types.h>
+#include "plan.h"
+
+/**
+ * struct state_hook - one attached program
+ * @device, @ifindex: where
+ * @made_qdisc: we made the clsact qdisc it hangs on
+ */
+struct state_hook {
+	char device[IFNAMSIZ];
+	int ifindex;
+	enum attach_kind kind;
+	bool made_qdisc;
+	char reason[160];
+};
+
+/* One backend address, for people; its next hop is nexthops[] of the same index. */
+struct state_backend {
+	char name[64];
+};
+
+/**
+ * struct state - everything a later command needs to know
+ * @abi:        XDPFWD_ABI_VERSION of the pinned maps
+ * @config:     absolute path of the config file
+ * @loaded_at:  seconds since the epoch of the last load or reload
+ * @agent_pid:  process that runs as the agent, 0 for none; alive only while the agent lock is held
+ * @devices, @nexthops, @backends: as in the plan
+ * @hooks:      attached programs
+ * @counters:   names of the counters by index
+ * @reserved_before: ip_local_reserved_ports before anything was loaded
+ * @reserved:   ports this interface needs reserved
+ * @forwarding_before: conf.lo.forwarding before anything was loaded
+ */
+struct state {
+	unsigned abi;
+	char iface[IFNAMSIZ];
+	char config[PATH_MAX];
+	enum plan_mode mode;
+	bool force;
+	long long loaded_at;
+	pid_t agent_pid;
+	struct plan_device devices[DEVICES_MAX];
+	size_t device_count;
+	struct plan_nexthop nexthops[NEXTHOPS_MAX];
+	struct state_backend backends[NEXTHOPS_MAX];
+	size_t nexthop_count;
+	struct state_hook hooks[4 * DEVICES_MAX];
+	size_t hook_count;
+	struct plan_counter counters[COUNTERS_MAX];
+	size_t counter_count;
+	struct port_set reserved_before, reserved;
+	bool forwarding_before[FAMILY_COUNT];
+};
+
+/**
+ * state_read() - the state of a loaded interface
+ *
+ * Return: a malloc()ed state; NULL with errno ENOENT when the interface is not loaded, EACCES or
+ * EPERM without privilege, EPROTO when it cannot be understood.
+ */
+struct state *state_read(const char *bpffs, const char *iface);
+
+/**
+ * state_write() - replace the state, in one piece for any reader and any kill
+ *
+ * Makes and pins the map the first time; the interface's pin directory must exist.
+ *
+ * Return: 0, or -errno.
+ */
+int state_write(const char *bpffs, const struct state *state);
+
+/* state_agent_alive() - pid of the living agent of an interface, or 0 */
+pid_t state_agent_alive(const char *bpffs, const struct state *state);
+
+#endif
