@@ -114,8 +114,9 @@ check_same() {
 	fi
 }
 
-# e2e_lab VARIANT - the lab of this test
+# e2e_lab VARIANT - the lab of this test; a second call replaces the first one's
 e2e_lab() {
+	lab_remove 0
 	if [[ $LAB_FORWARDER == xdpfwd && ! -x $XDPFWD ]]; then
 		echo "# no $XDPFWD: build it with \`make\`" >&2
 		exit 1
@@ -268,6 +269,85 @@ check_all_both() {
 	e2e_context="${before}IPv6: "
 	check_services "$EDGE6" "$CLIENT6" "$(cat "$LAB_DIR/relay6")"
 	e2e_context=$before
+}
+
+# e2e_traffic_start - 2,000 packets a second over IPv4 and IPv6, and a busy TCP connection
+e2e_traffic_start() {
+	local client=$E2E_TOOLS/echo_client.py
+	lab_start pings4 client python3 "$client" pings "$EDGE4" 7000
+	lab_start pings6 client python3 "$client" pings "$EDGE6" 50000
+	lab_start stream client python3 "$client" stream "$EDGE4" 7000
+	sleep 0.5
+}
+
+# e2e_traffic_stop - prints what was lost: three lines, each ending in "lost 0" when all is well
+e2e_traffic_stop() {
+	local name
+	for name in pings4 pings6 stream; do
+		kill -INT "$(lab_pid $name)" || :
+	done
+	for name in pings4 pings6 stream; do
+		lab_stop $name INT
+		sed "s/^/$name: /" "$LAB_DIR/log/$name"
+	done
+}
+
+# check_lossless WHAT CMD... - nothing is lost while CMD does its work, nor a second later
+check_lossless() {
+	local what=$1 output status=0 report
+	shift
+	e2e_traffic_start
+	output=$("$@" 2>&1) || status=$?
+	sleep 1
+	report=$(e2e_traffic_stop)
+	if ((status)); then
+		not_ok "$what" "status $status: $output"
+	elif (($(grep -cE 'sent [0-9]{3,} .* lost 0$' <<<"$report") == 3)); then
+		ok "$what"
+	else
+		not_ok "$what" "$report"
+	fi
+}
+
+# e2e_snapshot FILE - all that a load might change on the edge
+e2e_snapshot() {
+	local dev
+	{
+		lab_in edge sysctl -a --pattern '^net\.' 2>/dev/null |
+			grep -vE 'conntrack_count|stable_secret'
+		lab_in edge ip -d link show
+		lab_in edge tc qdisc show
+		for dev in $(lab_in edge ip -o link show | sed 's/^[0-9]*: \([^:@]*\).*/\1/'); do
+			lab_in edge tc filter show dev "$dev" ingress
+			lab_in edge tc filter show dev "$dev" egress
+			lab_in edge ethtool -k "$dev"
+		done
+		lab_in edge bpftool net
+		find "$XDPFWD_BPFFS"
+	} >"$1"
+}
+
+# e2e_json FILTER - a value from the JSON on stdin, FILTER being Python: d["interfaces"][0]
+e2e_json() {
+	python3 -c 'import json, sys; d = json.load(sys.stdin); print(json.dumps(eval(sys.argv[1])))' "$1"
+}
+
+# e2e_agent IFACE [OPTION...] - load in the foreground, and wait until it is the agent
+e2e_agent() {
+	local iface=$1
+	shift
+	lab_start agent edge "$XDPFWD" load "$iface" --config "$LAB_DIR/ports.toml" "$@"
+	lab_wait 10 "the agent" e2e_agent_is "$iface" "$(lab_pid agent)" || {
+		sed 's/^/# agent: /' "$LAB_DIR/log/agent" >&2
+		return 1
+	}
+}
+
+# e2e_agent_is IFACE PID - status names this agent; "null" for none
+e2e_agent_is() {
+	local pid
+	pid=$(lab_xdpfwd status "$1" --json | e2e_json 'd["interfaces"][0]["agent_pid"]')
+	[[ $pid == "$2" ]]
 }
 
 # e2e_modes MODE... - the modes to test; the stand-in has but one
