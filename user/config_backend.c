@@ -125,7 +125,8 @@ static void read_backend(struct config_reader *r, const struct toml_node *node)
 
 	if (node->type != TOML_TABLE) {
 		config_error(r, node->key_place,
-			     "%.63s stands outside of a backend; head it [backend.NAME]",
+			     "backend: \"%.63s\" stands outside of a backend; head its table "
+			     "[backend.NAME]",
 			     node->key);
 		return;
 	}

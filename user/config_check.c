@@ -86,7 +86,7 @@ static bool check_overlap(struct config_reader *r, size_t earlier, size_t later)
 		if (!port)
 			continue;
 		config_error(r, b->ports_place,
-			     "ports: %u/%s is forwarded by %s of line %u already; take it out of "
+			     "ports: %u/%s is already forwarded by %s (line %u); take it out of "
 			     "one of them",
 			     port, proto_name(proto), config_label_forward(a->name, earlier, label),
 			     a->ports_place.line);
@@ -113,7 +113,7 @@ static bool check_way_back(struct config_reader *r, size_t earlier, size_t later
 		if (!port)
 			continue;
 		config_error(r, b->ports_place,
-			     "ports: backend port %u/%s is reached by %s of line %u already, and "
+			     "ports: backend port %u/%s is already reached by %s (line %u), and "
 			     "with source = \"preserve\" its replies could belong to either; use "
 			     "another to_port, or \"masquerade\"",
 			     port, proto_name(proto), config_label_forward(a->name, earlier, label),

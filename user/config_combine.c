@@ -159,7 +159,7 @@ static void apply_to_port(struct config_reader *r, const struct config_draft *d)
 		break;
 	}
 	port_set_subtract(&ranges, &f->named[PROTO_UDP]);
-	if (f->shift && !port_set_is_empty(&ranges))
+	if (r->errors == d->errors && f->shift && !port_set_is_empty(&ranges))
 		config_warn(
 			r, f->to_port_place,
 			"moves a UDP range; TURN and ICE tell peers the backend's own ports, so "

@@ -17,7 +17,8 @@ static void read_name(struct config_reader *r, const struct toml_node *node, voi
 		const struct config_forward *other = &r->config->forwards[i];
 
 		if (other != d->f && other->name && !strcmp(other->name, name)) {
-			config_error(r, node->place, "the forward of line %u has this name already",
+			config_error(r, node->place,
+				     "line %u has a forward of this name already; choose another",
 				     r->extra[i].name_place.line);
 			return;
 		}
@@ -114,7 +115,7 @@ static void read_to_port(struct config_reader *r, const struct toml_node *node, 
 	if (!config_get_ports(r, node, range))
 		return;
 	if (range->first != range->last) {
-		config_error(r, node->place, "to_port is the first backend port; write %u",
+		config_error(r, node->place, "it is the first backend port; write %u",
 			     range->first);
 		*range = (struct port_range){ 0, 0 };
 	}
@@ -263,7 +264,8 @@ void config_read_forwards(struct config_reader *r, const struct toml_node *node)
 	struct config *config = r->config;
 
 	if (node->type == TOML_TABLE) {
-		config_error(r, node->place, "forward is a list; head each with [[forward]]");
+		config_error(r, node->place,
+			     "[forward] is one table; head each forward with [[forward]]");
 		return;
 	}
 	if (node->type != TOML_ARRAY) {

@@ -114,7 +114,7 @@ static unsigned slips(const char *word, const char *known)
 const char *config_hint(const char *word, const void *base, size_t count, size_t stride,
 			char buf[CONFIG_HINT_LEN])
 {
-	unsigned least = 2 + (unsigned)strlen(word) / 3;
+	unsigned least = 2 + (unsigned)strlen(word) / 4;
 	const char *nearest = NULL;
 	size_t len = 0;
 
