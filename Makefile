@@ -13,8 +13,8 @@ say   = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 
 LIBS     := libbpf libmnl jansson
-WARNINGS := -Wall -Wextra -Wshadow -Wno-missing-field-initializers
-CPPFLAGS += -Iinclude -Iuser -I$(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DREVISION='"$(REVISION)"'
+WARNINGS := -Wall -Wextra -Wshadow -Wno-missing-field-initializers -Wno-format-truncation
+CPPFLAGS += -Iinclude -iquote user -iquote $(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DREVISION='"$(REVISION)"'
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 $(WARNINGS) -Werror -Wstrict-prototypes -Wmissing-prototypes
 CXXFLAGS ?= -O2 -g

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a check found: a list of errors, warnings and notes, in order, printed by nobody but cmd_*. */
+/* What a check found: a list of errors, warnings and notes, in order, printed by nobody but cmd_*.
+ */
 #ifndef XDPFWD_DIAG_H
 #define XDPFWD_DIAG_H
 

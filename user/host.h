@@ -96,8 +96,9 @@ struct host_route {
 
 /* What a socket is doing, as far as forwarding is concerned. */
 enum host_socket_state {
-	HOST_SOCKET_LISTEN,	 /* TCP LISTEN, or a UDP socket bound without a peer */
-	HOST_SOCKET_CONNECTED,	 /* TCP past LISTEN (TIME_WAIT left out), or a UDP socket with a peer */
+	HOST_SOCKET_LISTEN,    /* TCP LISTEN, or a UDP socket bound without a peer */
+	HOST_SOCKET_CONNECTED, /* TCP past LISTEN (TIME_WAIT left out), or a UDP socket with a peer
+				*/
 };
 
 /**
@@ -203,5 +204,12 @@ int host_sysctl_write(const char *name, const char *value);
  */
 int host_resolve(const char *name, bool has[FAMILY_COUNT], struct ip_addr addrs[FAMILY_COUNT],
 		 const char **error);
+
+/**
+ * host_tc_has_filters() - does the clsact qdisc of a device hold any filter, ingress or egress
+ *
+ * Return: true also when the kernel could not be asked, so that nothing of others is removed.
+ */
+bool host_tc_has_filters(int ifindex);
 
 #endif

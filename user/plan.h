@@ -42,7 +42,7 @@ struct plan_counter {
 
 /**
  * struct plan_input - all that a plan depends on
- * @config, @host: the wish and the facts; host.routes answers plan_route_queries()
+ * @config, @host: the wish and the facts; host.routes holds one for each backend and family
  * @backend_has, @backend_addr: by backend and family: addresses, DNS names resolved
  * @iface:      the public interface
  * @mode, @force: from the command line
@@ -154,15 +154,6 @@ struct plan {
 	size_t counter_count;
 	struct port_set reserved;
 };
-
-/**
- * plan_route_queries() - which routes the plan has to know
- * @in:      input with config, host links and backend addresses filled in
- * @queries: out: room for 2 * backend_count; one for each backend and family, in order
- *
- * Return: how many.
- */
-size_t plan_route_queries(const struct plan_input *in, struct host_route_query *queries);
 
 /**
  * plan_make() - decide

@@ -12,23 +12,6 @@ static bool backend_is_used(const struct config *config, size_t backend)
 	return false;
 }
 
-size_t plan_route_queries(const struct plan_input *in, struct host_route_query *queries)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < in->config->backend_count; i++) {
-		const char *name = in->config->backends[i].device;
-		const struct host_link *link = name ? host_link_by_name(in->host, name) : NULL;
-
-		for (int family = 0; family < FAMILY_COUNT; family++)
-			queries[count++] = (struct host_route_query){
-				.dst = in->backend_addr[i][family],
-				.oif = link ? link->ifindex : 0,
-			};
-	}
-	return count;
-}
-
 /* Index of the device in the plan, added when it is new; -1 when there are too many. */
 static int device_index(struct planner *p, const struct host_link *link)
 {

@@ -9,8 +9,8 @@
 /* One entry of a preset: ports of one protocol, and when it belongs. */
 enum preset_part {
 	PRESET_ALWAYS,
-	PRESET_WEB,	/* only with web = true: usually served by a proxy on the edge */
-	PRESET_RELAY,	/* the range that turn_ports narrows */
+	PRESET_WEB,   /* only with web = true: usually served by a proxy on the edge */
+	PRESET_RELAY, /* the range that turn_ports narrows */
 };
 
 struct preset_ports {

@@ -29,6 +29,19 @@ struct state_backend {
 };
 
 /**
+ * struct state_rule - one forward, protocol and address family, for people
+ * @ports: the public ports as "22,80-90", exclusions taken out
+ * @shift: backend port minus public port
+ */
+struct state_rule {
+	char forward[64];
+	enum proto proto;
+	struct ip_addr public_addr, backend_addr;
+	char *ports;
+	int shift;
+};
+
+/**
  * struct state - everything a later command needs to know
  * @abi:        XDPFWD_ABI_VERSION of the pinned maps
  * @config:     absolute path of the config file
@@ -36,6 +49,8 @@ struct state_backend {
  * @agent_pid:  process that runs as the agent, 0 for none; alive only while the agent lock is held
  * @devices, @nexthops, @backends: as in the plan
  * @hooks:      attached programs
+ * @rules:      what is forwarded
+ * @netns:      inode of the network namespace it is loaded in
  * @counters:   names of the counters by index
  * @reserved_before: ip_local_reserved_ports before anything was loaded
  * @reserved:   ports this interface needs reserved
@@ -56,6 +71,9 @@ struct state {
 	size_t nexthop_count;
 	struct state_hook hooks[4 * DEVICES_MAX];
 	size_t hook_count;
+	struct state_rule *rules;
+	size_t rule_count;
+	uint64_t netns;
 	struct plan_counter counters[COUNTERS_MAX];
 	size_t counter_count;
 	struct port_set reserved_before, reserved;
@@ -78,6 +96,12 @@ struct state *state_read(const char *bpffs, const char *iface);
  * Return: 0, or -errno.
  */
 int state_write(const char *bpffs, const struct state *state);
+
+/* state_free() - free what state_read() returned; NULL is allowed */
+void state_free(struct state *state);
+
+/* state_netns() - inode of this process's network namespace */
+uint64_t state_netns(void);
 
 /* state_agent_alive() - pid of the living agent of an interface, or 0 */
 pid_t state_agent_alive(const char *bpffs, const struct state *state);

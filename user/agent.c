@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The process that stays.
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+#include "agent.h"
+#include "log.h"
+#include "maps.h"
+#include "reload.h"
+#include "state.h"
+
+#define TICK_S 1
+
+static void signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+}
+
+void agent_block_signals(void)
+{
+	sigset_t set;
+
+	signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+/*
+ * One look at the network: give the programs the MAC addresses and MTUs of this moment, and let the
+ * kernel probe the neighbours, which no traffic of the host itself would do.
+ *
+ * Return: 0, or -ENOENT when the interface is not loaded any more.
+ */
+static int refresh(const char *bpffs, const char *iface)
+{
+	struct state *state = state_read(bpffs, iface);
+	struct plan *view;
+	struct host host;
+	int err = state ? 0 : -errno;
+
+	if (err)
+		return err;
+	view = calloc(1, sizeof(*view));
+	err = view ? host_read(NULL, 0, &host) : -ENOMEM;
+	if (err)
+		goto out;
+	memcpy(view->devices, state->devices, sizeof(view->devices));
+	memcpy(view->nexthops, state->nexthops, sizeof(view->nexthops));
+	view->device_count = state->device_count;
+	view->nexthop_count = state->nexthop_count;
+	for (size_t i = 0; i < view->nexthop_count; i++) {
+		struct plan_nexthop *nexthop = &view->nexthops[i];
+		struct plan_device *device = &view->devices[nexthop->device];
+		const struct host_link *link = host_link_by_index(&host, device->ifindex);
+		const struct host_neigh *neigh =
+			host_neigh_find(&host, device->ifindex, &nexthop->neighbour);
+
+		if (!link || !link->up || device->is_l3)
+			continue;
+		memcpy(device->mac, link->mac, sizeof(device->mac));
+		if (link->mtu < nexthop->mtu)
+			nexthop->mtu = link->mtu;
+		nexthop->has_mac = neigh && neigh->usable;
+		if (nexthop->has_mac)
+			memcpy(nexthop->mac, neigh->mac, sizeof(nexthop->mac));
+		host_neigh_resolve(device->ifindex, &nexthop->neighbour);
+	}
+	err = maps_nexthops_refresh(bpffs, iface, view);
+	host_free(&host);
+out:
+	free(view);
+	state_free(state);
+	return err;
+}
+
+/* Return: true when the agent is to end. */
+static bool handle_signal(int fd, const char *bpffs, const char *iface)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return false;
+	if (info.ssi_signo != SIGHUP)
+		return true;
+	reload_interface(bpffs, iface);
+	return false;
+}
+
+int agent_run(const char *bpffs, const char *iface, int lock_fd)
+{
+	struct itimerspec tick = { .it_interval = { TICK_S, 0 }, .it_value = { TICK_S, 0 } };
+	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), err = 0;
+	sigset_t set;
+	int sig;
+
+	signals(&set);
+	sig = signalfd(-1, &set, SFD_CLOEXEC);
+	if (timer < 0 || sig < 0 || timerfd_settime(timer, 0, &tick, NULL))
+		return -errno;
+	for (bool done = false; !done;) {
+		struct pollfd fds[] = { { .fd = sig, .events = POLLIN },
+					{ .fd = timer, .events = POLLIN } };
+		uint64_t ticks;
+
+		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+			err = -errno;
+			break;
+		}
+		if (fds[0].revents)
+			done = handle_signal(sig, bpffs, iface);
+		if (fds[1].revents && read(timer, &ticks, sizeof(ticks)) == sizeof(ticks)) {
+			err = refresh(bpffs, iface);
+			if (err == -ENOENT) {
+				log_info("%s was unloaded; the agent ends", iface);
+				err = 0;
+				done = true;
+			}
+		}
+	}
+	close(timer);
+	close(sig);
+	close(lock_fd);
+	return err;
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Make a plan true, whole or not at all.
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "apply.h"
+#include "attach.h"
+#include "loader.h"
+#include "maps.h"
+#include "pins.h"
+
+#define NOWHERE ((struct diag_place){ 0, 0 })
+
+/* One step that was taken, and what brings back the state before it. */
+struct undo {
+	enum { UNDO_HOOK_NEW, UNDO_HOOK_REPLACED, UNDO_SYSCTL } what;
+	struct state_hook hook;
+	int old_prog_fd;
+	const char *sysctl;
+	char *value;
+};
+
+/* struct transaction - an apply under way */
+struct transaction {
+	const struct apply_request *request;
+	const struct state *old;
+	struct state *new;
+	struct loaded loaded;
+	struct undo undo[6 * DEVICES_MAX];
+	size_t undo_count;
+	int old_ruleset_fd;
+	bool made_pins;
+	struct diag_list *diags;
+};
+
+static int public_ifindex(const struct transaction *t)
+{
+	return t->request->plan->devices[0].ifindex;
+}
+
+/* The state that will be in force. */
+static void fill_state(struct transaction *t)
+{
+	const struct plan *plan = t->request->plan;
+	struct state *s = t->new;
+
+	s->abi = XDPFWD_ABI_VERSION;
+	snprintf(s->iface, sizeof(s->iface), "%s", plan->iface);
+	snprintf(s->config, sizeof(s->config), "%s", t->request->config_path);
+	s->mode = plan->mode;
+	s->force = t->request->force;
+	s->loaded_at = time(NULL);
+	s->agent_pid = t->request->agent_pid;
+	memcpy(s->devices, plan->devices, sizeof(s->devices));
+	s->device_count = plan->device_count;
+	memcpy(s->nexthops, plan->nexthops, sizeof(s->nexthops));
+	s->nexthop_count = plan->nexthop_count;
+	for (size_t i = 0; i < plan->nexthop_count; i++)
+		snprintf(s->backends[i].name, sizeof(s->backends[i].name), "%s",
+			 t->request->config->backends[plan->nexthops[i].backend].name);
+	memcpy(s->counters, plan->counters, sizeof(s->counters));
+	s->counter_count = plan->counter_count;
+	s->reserved = plan->reserved;
+	for (size_t i = 0; i < plan->sysctl_count; i++) {
+		if (!strcmp(plan->sysctls[i].name, "net.ipv4.ip_local_reserved_ports"))
+			port_set_parse(plan->sysctls[i].before, &s->reserved_before);
+		else
+			s->forwarding_before[strstr(plan->sysctls[i].name, "ipv6") ? FAMILY_V6
+										   : FAMILY_V4] =
+				!strcmp(plan->sysctls[i].before, "1");
+	}
+	for (size_t i = 0; i < plan->hook_count; i++) {
+		const struct plan_hook *from = &plan->hooks[i];
+		struct state_hook *to = &s->hooks[s->hook_count++];
+
+		snprintf(to->device, sizeof(to->device), "%s", plan->devices[from->device].name);
+		snprintf(to->reason, sizeof(to->reason), "%s", from->reason);
+		to->ifindex = plan->devices[from->device].ifindex;
+		to->kind = from->kind;
+	}
+}
+
+static bool same_hook(const struct state_hook *a, const struct state_hook *b)
+{
+	return a->ifindex == b->ifindex && a->kind == b->kind && !strcmp(a->device, b->device);
+}
+
+static const struct state_hook *find_hook(const struct state *state, const struct state_hook *hook)
+{
+	for (size_t i = 0; state && i < state->hook_count; i++)
+		if (same_hook(&state->hooks[i], hook))
+			return &state->hooks[i];
+	return NULL;
+}
+
+static struct undo *add_undo(struct transaction *t)
+{
+	return &t->undo[t->undo_count++];
+}
+
+static int set_sysctls(struct transaction *t)
+{
+	const struct plan *plan = t->request->plan;
+
+	for (size_t i = 0; i < plan->sysctl_count; i++) {
+		const struct plan_sysctl *sysctl = &plan->sysctls[i];
+		char *now = host_sysctl_read(sysctl->name);
+		struct undo *undo;
+		int err;
+
+		if (!now) /* a host without IPv6 */
+			continue;
+		if (!strcmp(now, sysctl->value)) {
+			free(now);
+			continue;
+		}
+		err = host_sysctl_write(sysctl->name, sysctl->value);
+		if (err) {
+			free(now);
+			diag_add(t->diags, DIAG_SYSTEM_ERROR, NOWHERE,
+				 "cannot set %s to \"%s\": %s", sysctl->name, sysctl->value,
+				 strerror(-err));
+			return err;
+		}
+		undo = add_undo(t);
+		*undo = (struct undo){ .what = UNDO_SYSCTL, .sysctl = sysctl->name, .value = now };
+	}
+	return 0;
+}
+
+/*
+ * What every process that dies from here on leaves behind must be enough for the next load or
+ * unload: so the state names all hooks, old and new, before the first of them changes.
+ */
+static int write_intent(struct transaction *t)
+{
+	struct state *intent = malloc(sizeof(*intent));
+	int err;
+
+	if (!intent)
+		return -ENOMEM;
+	*intent = *t->new;
+	for (size_t i = 0; t->old && i < t->old->hook_count; i++)
+		if (!find_hook(t->new, &t->old->hooks[i]) && intent->hook_count < 4 * DEVICES_MAX)
+			intent->hooks[intent->hook_count++] = t->old->hooks[i];
+	err = state_write(t->request->bpffs, intent);
+	free(intent);
+	return err;
+}
+
+static void report_attach(struct transaction *t, const struct state_hook *hook, int err,
+			  struct plan_refusal *refusal)
+{
+	const char *cause = err == -EBUSY	 ? "another program is attached there"
+			    : err == -EOPNOTSUPP ? "the driver has no support for it"
+			    : err == -EINVAL	 ? "the driver refuses (queues, MTU or offloads)"
+						 : strerror(-err);
+
+	if (hook->kind == ATTACH_XDP_NATIVE && t->request->plan->mode == MODE_AUTO) {
+		refusal->ifindex = hook->ifindex;
+		snprintf(refusal->cause, sizeof(refusal->cause), "%s", cause);
+		return;
+	}
+	diag_add(t->diags, DIAG_SYSTEM_ERROR, NOWHERE, "cannot attach to %s (%s, %s): %s%s",
+		 hook->device, attach_kind_hook(hook->kind), attach_kind_mode(hook->kind), cause,
+		 hook->kind == ATTACH_XDP_NATIVE ? "; use --mode auto or tc" : "");
+}
+
+/* XDP cannot change between native and generic in place; TC carries the traffic meanwhile. */
+static void remove_other_xdp(struct transaction *t, const struct state_hook *hook)
+{
+	for (size_t i = 0; t->old && i < t->old->hook_count; i++) {
+		const struct state_hook *old = &t->old->hooks[i];
+
+		if (old->ifindex == hook->ifindex && old->kind != hook->kind &&
+		    !strcmp(attach_kind_hook(old->kind), "xdp"))
+			attach_remove(t->request->bpffs, t->new->iface, public_ifindex(t), old,
+				      false);
+	}
+}
+
+static int put_hook(struct transaction *t, struct state_hook *hook, struct plan_refusal *refusal)
+{
+	const struct state_hook *before = find_hook(t->old, hook);
+	struct undo *undo;
+	bool is_l3 = false;
+	int err, old_prog_fd;
+
+	for (size_t i = 0; i < t->new->device_count; i++)
+		if (t->new->devices[i].ifindex == hook->ifindex)
+			is_l3 = t->new->devices[i].is_l3;
+	if (before)
+		hook->made_qdisc = before->made_qdisc;
+	if (!strcmp(attach_kind_hook(hook->kind), "xdp"))
+		remove_other_xdp(t, hook);
+	err = attach_put(t->request->bpffs, t->new->iface, public_ifindex(t), hook,
+			 loader_program(&t->loaded, hook->kind, is_l3), &old_prog_fd);
+	if (err) {
+		report_attach(t, hook, err, refusal);
+		return err;
+	}
+	undo = add_undo(t);
+	*undo = (struct undo){ .what = old_prog_fd < 0 ? UNDO_HOOK_NEW : UNDO_HOOK_REPLACED,
+			       .hook = *hook,
+			       .old_prog_fd = old_prog_fd };
+	return 0;
+}
+
+/* TC first, backends before the public device: the way back is open before the way in. */
+static int put_hooks(struct transaction *t, struct plan_refusal *refusal)
+{
+	for (size_t i = t->new->hook_count; i-- > 0;) {
+		int err = put_hook(t, &t->new->hooks[i], refusal);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void remove_old_hooks(struct transaction *t)
+{
+	for (size_t i = 0; t->old && i < t->old->hook_count; i++) {
+		const struct state_hook *hook = &t->old->hooks[i];
+		int err;
+
+		if (find_hook(t->new, hook))
+			continue;
+		err = attach_remove(t->request->bpffs, t->new->iface, public_ifindex(t), hook,
+				    true);
+		if (err)
+			diag_add(t->diags, DIAG_WARNING, NOWHERE, "cannot detach from %s (%s): %s",
+				 hook->device, attach_kind_hook(hook->kind), strerror(-err));
+	}
+}
+
+static void take_back(struct transaction *t)
+{
+	while (t->undo_count) {
+		struct undo *undo = &t->undo[--t->undo_count];
+		int dummy;
+
+		switch (undo->what) {
+		case UNDO_HOOK_NEW:
+			attach_remove(t->request->bpffs, t->new->iface, public_ifindex(t),
+				      &undo->hook, true);
+			break;
+		case UNDO_HOOK_REPLACED:
+			attach_put(t->request->bpffs, t->new->iface, public_ifindex(t), &undo->hook,
+				   undo->old_prog_fd, &dummy);
+			if (dummy >= 0)
+				close(dummy);
+			break;
+		case UNDO_SYSCTL:
+			host_sysctl_write(undo->sysctl, undo->value);
+			break;
+		}
+	}
+	if (t->old_ruleset_fd >= 0)
+		maps_ruleset_put(loader_rulesets(&t->loaded), t->old_ruleset_fd);
+	if (t->old)
+		state_write(t->request->bpffs, t->old);
+	else if (t->made_pins)
+		pins_remove(t->request->bpffs, t->new->iface);
+}
+
+static void forget_undo(struct transaction *t)
+{
+	for (size_t i = 0; i < t->undo_count; i++) {
+		if (t->undo[i].what == UNDO_HOOK_REPLACED)
+			close(t->undo[i].old_prog_fd);
+		free(t->undo[i].value);
+	}
+}
+
+/* Everything that can fail without a trace on the host comes before everything that cannot. */
+static int run(struct transaction *t, struct plan_refusal *refusal)
+{
+	const char *bpffs = t->request->bpffs, *iface = t->new->iface;
+	uint64_t valid_until_ns = t->request->agent_pid ? maps_valid_until_ns() : 0;
+	int err, ruleset_fd;
+
+	ruleset_fd = maps_ruleset_make(t->request->plan, valid_until_ns, t->diags);
+	if (ruleset_fd < 0)
+		return ruleset_fd;
+	t->made_pins = !t->old;
+	err = pins_make(bpffs, iface) ?: loader_pin(&t->loaded, bpffs, iface) ?: write_intent(t);
+	if (err)
+		diag_add(t->diags, DIAG_SYSTEM_ERROR, NOWHERE, "cannot pin in %s/xdpfwd: %s", bpffs,
+			 strerror(-err));
+	err = err ?: set_sysctls(t);
+	/* A new interface sees its rules with the first program; a loaded one gets programs first,
+	 * so that no rule points at a device without one. */
+	if (!err && !t->old)
+		err = maps_ruleset_put(loader_rulesets(&t->loaded), ruleset_fd);
+	err = err ?: put_hooks(t, refusal);
+	if (!err && t->old) {
+		t->old_ruleset_fd = maps_ruleset_get(loader_rulesets(&t->loaded));
+		err = maps_ruleset_put(loader_rulesets(&t->loaded), ruleset_fd);
+	}
+	err = err ?: state_write(bpffs, t->new);
+	close(ruleset_fd);
+	return err;
+}
+
+int apply_plan(const struct apply_request *request, const struct state *old,
+	       struct plan_refusal *refusal, struct diag_list *diags)
+{
+	struct transaction *t = calloc(1, sizeof(*t));
+	int err;
+
+	refusal->ifindex = 0;
+	if (!t)
+		return -ENOMEM;
+	t->request = request;
+	t->old = old;
+	t->diags = diags;
+	t->old_ruleset_fd = -1;
+	t->new = calloc(1, sizeof(*t->new));
+	if (!t->new) {
+		free(t);
+		return -ENOMEM;
+	}
+	fill_state(t);
+	err = loader_open(request->bpffs, t->new->iface, &t->loaded, diags);
+	if (!err) {
+		err = run(t, refusal);
+		if (err) {
+			take_back(t);
+			if (!diag_has_errors(diags) && !refusal->ifindex)
+				diag_add(diags, DIAG_SYSTEM_ERROR, NOWHERE, "cannot load: %s",
+					 strerror(-err));
+		} else {
+			remove_old_hooks(t);
+		}
+		forget_undo(t);
+		if (t->old_ruleset_fd >= 0)
+			close(t->old_ruleset_fd);
+		loader_close(&t->loaded);
+	}
+	free(t->new);
+	free(t);
+	return err;
+}

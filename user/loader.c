@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The BPF object in the kernel.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "features.h"
+#include "loader.h"
+#include "pins.h"
+#include "xdpfwd.skel.h"
+
+#define NOWHERE	       ((struct diag_place){ 0, 0 })
+#define VERIFIER_LOG   (1024 * 1024)
+#define LOG_TAIL_LINES 12
+
+/* Go on using a pinned map. Its layout is known to fit: the state's ABI version was checked. */
+static int reuse_pinned(struct bpf_map *map, const char *bpffs, const char *iface)
+{
+	char path[PATH_MAX];
+	int err, fd = bpf_obj_get(pins_path(path, bpffs, iface, bpf_map__name(map)));
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	err = bpf_map__reuse_fd(map, fd);
+	close(fd);
+	return err;
+}
+
+/* The last lines of the verifier's log hold the cause. */
+static void report_verifier(const char *log, struct diag_list *diags)
+{
+	const char *tail = log + strlen(log);
+
+	for (int lines = 0; tail > log && lines <= LOG_TAIL_LINES; tail--)
+		lines += tail[-1] == '\n';
+	if (*log)
+		diag_add(diags, DIAG_NOTE, NOWHERE, "the verifier said:\n%s", tail);
+}
+
+static void report_failure(const struct loaded *loaded, int err, struct diag_list *diags)
+{
+	const char *mend = err == -EPERM || err == -EACCES   ? "run as root"
+			   : err == -ENOMEM || err == -E2BIG ? "free memory or raise its limit"
+							     : "report it with the output of -v";
+
+	report_verifier(loaded->verifier_log, diags);
+	diag_add(diags, DIAG_SYSTEM_ERROR, NOWHERE,
+		 "the kernel does not take the BPF programs: %s; %s", strerror(-err), mend);
+}
+
+int loader_open(const char *bpffs, const char *iface, struct loaded *loaded,
+		struct diag_list *diags)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts);
+	struct bpf_map *map;
+	int err = 0;
+
+	memset(loaded, 0, sizeof(*loaded));
+	if (!features_has_btf()) {
+		diag_add(diags, DIAG_SYSTEM_ERROR, NOWHERE,
+			 "this kernel has no BTF (/sys/kernel/btf/vmlinux); use one built with "
+			 "CONFIG_DEBUG_INFO_BTF=y, as Debian 11 and later ship");
+		return -ENOENT;
+	}
+	loaded->verifier_log = calloc(1, VERIFIER_LOG);
+	if (!loaded->verifier_log)
+		return -ENOMEM;
+	opts.kernel_log_buf = loaded->verifier_log;
+	opts.kernel_log_size = VERIFIER_LOG;
+	loaded->skel = xdpfwd_bpf__open_opts(&opts);
+	if (!loaded->skel)
+		return -errno;
+	bpf_object__for_each_map(map, loaded->skel->obj)
+	{
+		if (!bpf_map__is_internal(map))
+			err = err ?: reuse_pinned(map, bpffs, iface);
+	}
+	err = err ?: xdpfwd_bpf__load(loaded->skel);
+	if (err) {
+		report_failure(loaded, err, diags);
+		loader_close(loaded);
+	}
+	return err;
+}
+
+int loader_pin(const struct loaded *loaded, const char *bpffs, const char *iface)
+{
+	char path[PATH_MAX];
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, loaded->skel->obj)
+	{
+		if (bpf_map__is_internal(map))
+			continue;
+		if (bpf_obj_pin(bpf_map__fd(map),
+				pins_path(path, bpffs, iface, bpf_map__name(map))) &&
+		    errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+int loader_program(const struct loaded *loaded, enum attach_kind kind, bool is_l3)
+{
+	const struct bpf_program *program = kind == ATTACH_XDP_NATIVE || kind == ATTACH_XDP_GENERIC
+						    ? loaded->skel->progs.xdpfwd_xdp
+					    : is_l3 ? loaded->skel->progs.xdpfwd_tc_l3
+						    : loaded->skel->progs.xdpfwd_tc;
+
+	return bpf_program__fd(program);
+}
+
+int loader_rulesets(const struct loaded *loaded)
+{
+	return bpf_map__fd(loaded->skel->maps.rulesets);
+}
+
+void loader_close(struct loaded *loaded)
+{
+	xdpfwd_bpf__destroy(loaded->skel);
+	free(loaded->verifier_log);
+	memset(loaded, 0, sizeof(*loaded));
+}

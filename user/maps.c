@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The contents of pinned maps.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include "maps.h"
+#include "pins.h"
+
+uint64_t maps_valid_until_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec + MAPS_NEXTHOP_VALID_NS;
+}
+
+static struct ruleset *map_ruleset(int fd)
+{
+	void *rs = mmap(NULL, sizeof(struct ruleset), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return rs == MAP_FAILED ? NULL : rs;
+}
+
+int maps_ruleset_make(const struct plan *plan, uint64_t valid_until_ns, struct diag_list *diags)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	int err, fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ruleset", sizeof(uint32_t),
+				     sizeof(struct ruleset), 1, &opts);
+	struct ruleset *rs;
+
+	if (fd < 0)
+		return -errno;
+	rs = map_ruleset(fd);
+	err = rs ? ruleset_build(plan, valid_until_ns, rs, diags) : -errno;
+	if (rs)
+		munmap(rs, sizeof(*rs));
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+int maps_ruleset_put(int rulesets_fd, int ruleset_fd)
+{
+	uint32_t key = 0;
+
+	return bpf_map_update_elem(rulesets_fd, &key, &ruleset_fd, BPF_ANY) ? -errno : 0;
+}
+
+int maps_ruleset_get(int rulesets_fd)
+{
+	uint32_t key = 0, id;
+	int fd;
+
+	if (bpf_map_lookup_elem(rulesets_fd, &key, &id))
+		return -errno;
+	fd = bpf_map_get_fd_by_id(id);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_pinned(const char *bpffs, const char *iface, const char *name)
+{
+	char path[PATH_MAX];
+	int fd = bpf_obj_get(pins_path(path, bpffs, iface, name));
+
+	return fd < 0 ? -errno : fd;
+}
+
+int maps_nexthops_refresh(const char *bpffs, const char *iface, const struct plan *nexthops)
+{
+	int outer = open_pinned(bpffs, iface, "rulesets"), fd;
+	struct ruleset *rs;
+
+	if (outer < 0)
+		return outer;
+	fd = maps_ruleset_get(outer);
+	close(outer);
+	if (fd < 0)
+		return fd;
+	rs = map_ruleset(fd);
+	close(fd);
+	if (!rs)
+		return -errno;
+	ruleset_refresh(nexthops, maps_valid_until_ns(), rs);
+	munmap(rs, sizeof(*rs));
+	return 0;
+}
+
+static void add_words(uint64_t *sum, const uint64_t *values, size_t words)
+{
+	for (size_t i = 0; i < words; i++)
+		sum[i] += values[i];
+}
+
+/* Sum one entry of a per-CPU array over all CPUs; @size is a multiple of 8. */
+static int sum_entry(int fd, uint32_t key, size_t size, int cpus, void *buf, void *sum)
+{
+	if (bpf_map_lookup_elem(fd, &key, buf))
+		return -errno;
+	memset(sum, 0, size);
+	for (int cpu = 0; cpu < cpus; cpu++)
+		add_words(sum, (uint64_t *)((char *)buf + cpu * size), size / sizeof(uint64_t));
+	return 0;
+}
+
+int maps_counters_read(const char *bpffs, const char *iface, size_t counter_count,
+		       struct maps_counters *counters)
+{
+	int cpus = libbpf_num_possible_cpus(), err = 0;
+	int forwards = open_pinned(bpffs, iface, "forward_counters");
+	int reasons = open_pinned(bpffs, iface, "reason_counters");
+	void *buf = cpus > 0 ? malloc(cpus * sizeof(struct reason_counters)) : NULL;
+	struct reason_counters sum;
+
+	memset(counters, 0, sizeof(*counters));
+	if (forwards < 0 || reasons < 0 || !buf)
+		err = forwards < 0 ? forwards : reasons < 0 ? reasons : -ENOMEM;
+	for (size_t i = 0; i < counter_count && !err; i++)
+		err = sum_entry(forwards, i, sizeof(struct forward_counters), cpus, buf,
+				&counters->forwards[i]);
+	for (int hook = 0; hook < HOOK_COUNT && !err; hook++) {
+		err = sum_entry(reasons, hook, sizeof(sum), cpus, buf, sum.packets);
+		memcpy(counters->reasons[hook], sum.packets, sizeof(counters->reasons[hook]));
+	}
+	free(buf);
+	if (forwards >= 0)
+		close(forwards);
+	if (reasons >= 0)
+		close(reasons);
+	return err;
+}
+
+static const char *const reason_help[] = {
+#define X(name, verdict, help) [REASON_##name] = help,
+#include <xdpfwd/reasons.def>
+#undef X
+};
+
+const char *maps_reason_name(enum reason reason)
+{
+	static char names[REASON_COUNT][32] = {
+#define X(name, verdict, help) [REASON_##name] = #name,
+#include <xdpfwd/reasons.def>
+#undef X
+	};
+
+	for (char *c = names[reason]; *c; c++)
+		*c = tolower((unsigned char)*c);
+	return names[reason];
+}
+
+const char *maps_reason_help(enum reason reason)
+{
+	return reason_help[reason];
+}

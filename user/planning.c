@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// From a config file and this host to a plan.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "apply.h"
+#include "attach.h"
+#include "features.h"
+#include "planning.h"
+
+#define NOWHERE ((struct diag_place){ 0, 0 })
+
+/* struct inputs - memory behind a struct plan_input */
+struct inputs {
+	bool (*has)[FAMILY_COUNT];
+	struct ip_addr (*addr)[FAMILY_COUNT];
+	struct host_route_query *queries;
+	struct apply_siblings siblings;
+	uint32_t own_xdp[DEVICES_MAX];
+};
+
+static int resolve_backends(const struct config *config, struct inputs *inputs,
+			    struct diag_list *diags)
+{
+	inputs->has = calloc(config->backend_count, sizeof(*inputs->has));
+	inputs->addr = calloc(config->backend_count, sizeof(*inputs->addr));
+	inputs->queries = calloc(config->backend_count, FAMILY_COUNT * sizeof(*inputs->queries));
+	if (!inputs->has || !inputs->addr || !inputs->queries)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->backend_count; i++) {
+		const struct config_backend *backend = &config->backends[i];
+		const char *cause;
+
+		memcpy(inputs->has[i], backend->has, sizeof(backend->has));
+		memcpy(inputs->addr[i], backend->address, sizeof(backend->address));
+		if (backend->hostname &&
+		    host_resolve(backend->hostname, inputs->has[i], inputs->addr[i], &cause))
+			diag_add(diags, DIAG_SYSTEM_ERROR, backend->address_place,
+				 "backend \"%s\": cannot resolve \"%s\": %s", backend->name,
+				 backend->hostname, cause);
+		for (int family = 0; family < FAMILY_COUNT; family++)
+			inputs->queries[i * FAMILY_COUNT + family] = (struct host_route_query){
+				.dst = inputs->addr[i][family],
+				.oif = backend->device ? if_nametoindex(backend->device) : 0,
+			};
+	}
+	return 0;
+}
+
+/* The host as it was before the first load: from the state, a sibling's state, or as it is now. */
+static void before_load(const struct planning *planning, const struct state *old,
+			struct inputs *inputs, struct plan_input *in)
+{
+	apply_siblings_read(planning->bpffs, planning->iface, &inputs->siblings);
+	in->reserved_others = &inputs->siblings.reserved;
+	if (old) {
+		in->reserved_before = &old->reserved_before;
+		memcpy(in->forwarding_before, old->forwarding_before,
+		       sizeof(in->forwarding_before));
+	} else if (inputs->siblings.any) {
+		in->reserved_before = &inputs->siblings.reserved_before;
+		memcpy(in->forwarding_before, inputs->siblings.forwarding_before,
+		       sizeof(in->forwarding_before));
+	} else {
+		in->reserved_before = &planning->host.reserved;
+		memcpy(in->forwarding_before, planning->host.forwarding_lo,
+		       sizeof(in->forwarding_before));
+	}
+}
+
+static struct plan *make_plan(struct planning *planning, const struct state *old,
+			      struct inputs *inputs, struct diag_list *diags)
+{
+	struct plan_input in = {
+		.config = planning->config,
+		.host = &planning->host,
+		.backend_has = inputs->has,
+		.backend_addr = inputs->addr,
+		.iface = planning->iface,
+		.mode = planning->mode,
+		.force = planning->force,
+		.has_tcx = features_has_tcx(),
+		.refusals = planning->refusals,
+		.refusal_count = planning->refusal_count,
+		.own_xdp = inputs->own_xdp,
+		.counters = old ? old->counters : NULL,
+		.counter_count = old ? old->counter_count : 0,
+	};
+
+	attach_name_foreign(&planning->host);
+	if (old)
+		in.own_xdp_count = attach_own_xdp(planning->bpffs, old, inputs->own_xdp);
+	before_load(planning, old, inputs, &in);
+	return plan_make(&in, diags);
+}
+
+int planning_make(struct planning *planning, const struct state *old, struct diag_list *diags)
+{
+	struct inputs inputs = {};
+	int err = 0;
+
+	planning->config = config_load(planning->config_path, diags);
+	if (!planning->config)
+		return -EINVAL;
+	err = resolve_backends(planning->config, &inputs, diags);
+	if (!err && !diag_has_errors(diags))
+		err = host_read(inputs.queries, planning->config->backend_count * FAMILY_COUNT,
+				&planning->host);
+	if (err)
+		diag_add(diags, DIAG_SYSTEM_ERROR, NOWHERE, "cannot read this host's state: %s",
+			 strerror(-err));
+	if (!diag_has_errors(diags))
+		planning->plan = make_plan(planning, old, &inputs, diags);
+	free(inputs.has);
+	free(inputs.addr);
+	free(inputs.queries);
+	return planning->plan ? 0 : -EINVAL;
+}
+
+void planning_resolve_neighbours(const struct planning *planning)
+{
+	const struct plan *plan = planning->plan;
+
+	for (size_t i = 0; i < plan->nexthop_count; i++) {
+		const struct plan_device *device = &plan->devices[plan->nexthops[i].device];
+
+		if (!plan->nexthops[i].has_mac && !device->is_l3)
+			host_neigh_resolve(device->ifindex, &plan->nexthops[i].neighbour);
+	}
+}
+
+void planning_free(struct planning *planning)
+{
+	plan_free(planning->plan);
+	host_free(&planning->host);
+	config_free(planning->config);
+	planning->plan = NULL;
+	planning->config = NULL;
+}
