@@ -88,6 +88,15 @@ Test(toml, control_characters_are_written_out)
 	toml_free(root);
 }
 
+Test(toml, letters_beyond_ascii_are_no_spaces)
+{
+	/* U+00A7 and U+02CD after a line-ending backslash, where toml++ looks for spaces. */
+	struct toml_node *root = parse("a = \"\"\"\\\n\u00a7\u02cd\"\"\" # \u00e4\n");
+
+	cr_expect_str_eq(root->children[0].string, "\u00a7\u02cd");
+	toml_free(root);
+}
+
 Test(toml, a_syntax_error_has_a_place_and_one_line)
 {
 	static const struct {
@@ -97,6 +106,8 @@ Test(toml, a_syntax_error_has_a_place_and_one_line)
 	} cases[] = {
 		{ "a = 1\na = 2\n", 2, 5, "cannot redefine existing integer 'a'" },
 		{ "[a\n", 1, 3, "table header" },
+		{ "[\n", 1, 2, "expected bare key starting character or string delimiter" },
+		{ "[[[a]]]\n", 1, 3, "expected bare key starting character" },
 		{ "a = \"x\n", 1, 7, "string" },
 		{ "a = 1\n\nb = \xff\n", 3, 4, "utf-8" },
 		{ "ports = 5222-5269\n", 1, 16, "a range is a string, \"first-last\" in quotes" },
