@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "apply.h"
 #include "attach.h"
@@ -40,48 +39,6 @@ struct transaction {
 static int public_ifindex(const struct transaction *t)
 {
 	return t->request->plan->devices[0].ifindex;
-}
-
-/* The state that will be in force. */
-static void fill_state(struct transaction *t)
-{
-	const struct plan *plan = t->request->plan;
-	struct state *s = t->new;
-
-	s->abi = XDPFWD_ABI_VERSION;
-	snprintf(s->iface, sizeof(s->iface), "%s", plan->iface);
-	snprintf(s->config, sizeof(s->config), "%s", t->request->config_path);
-	s->mode = plan->mode;
-	s->force = t->request->force;
-	s->loaded_at = time(NULL);
-	s->agent_pid = t->request->agent_pid;
-	memcpy(s->devices, plan->devices, sizeof(s->devices));
-	s->device_count = plan->device_count;
-	memcpy(s->nexthops, plan->nexthops, sizeof(s->nexthops));
-	s->nexthop_count = plan->nexthop_count;
-	for (size_t i = 0; i < plan->nexthop_count; i++)
-		snprintf(s->backends[i].name, sizeof(s->backends[i].name), "%s",
-			 t->request->config->backends[plan->nexthops[i].backend].name);
-	memcpy(s->counters, plan->counters, sizeof(s->counters));
-	s->counter_count = plan->counter_count;
-	s->reserved = plan->reserved;
-	for (size_t i = 0; i < plan->sysctl_count; i++) {
-		if (!strcmp(plan->sysctls[i].name, "net.ipv4.ip_local_reserved_ports"))
-			port_set_parse(plan->sysctls[i].before, &s->reserved_before);
-		else
-			s->forwarding_before[strstr(plan->sysctls[i].name, "ipv6") ? FAMILY_V6
-										   : FAMILY_V4] =
-				!strcmp(plan->sysctls[i].before, "1");
-	}
-	for (size_t i = 0; i < plan->hook_count; i++) {
-		const struct plan_hook *from = &plan->hooks[i];
-		struct state_hook *to = &s->hooks[s->hook_count++];
-
-		snprintf(to->device, sizeof(to->device), "%s", plan->devices[from->device].name);
-		snprintf(to->reason, sizeof(to->reason), "%s", from->reason);
-		to->ifindex = plan->devices[from->device].ifindex;
-		to->kind = from->kind;
-	}
 }
 
 static bool same_hook(const struct state_hook *a, const struct state_hook *b)
@@ -320,12 +277,12 @@ int apply_plan(const struct apply_request *request, const struct state *old,
 	t->old = old;
 	t->diags = diags;
 	t->old_ruleset_fd = -1;
-	t->new = calloc(1, sizeof(*t->new));
+	t->new = state_from_plan(request->plan, request->config, request->config_path,
+				 request->force, request->agent_pid);
 	if (!t->new) {
 		free(t);
 		return -ENOMEM;
 	}
-	fill_state(t);
 	err = loader_open(request->bpffs, t->new->iface, &t->loaded, diags);
 	if (!err) {
 		err = run(t, refusal);
@@ -342,7 +299,7 @@ int apply_plan(const struct apply_request *request, const struct state *old,
 			close(t->old_ruleset_fd);
 		loader_close(&t->loaded);
 	}
-	free(t->new);
+	state_free(t->new);
 	free(t);
 	return err;
 }

@@ -97,8 +97,7 @@ struct host_route {
 /* What a socket is doing, as far as forwarding is concerned. */
 enum host_socket_state {
 	HOST_SOCKET_LISTEN,    /* TCP LISTEN, or a UDP socket bound without a peer */
-	HOST_SOCKET_CONNECTED, /* TCP past LISTEN (TIME_WAIT left out), or a UDP socket with a peer
-				*/
+	HOST_SOCKET_CONNECTED, /* TCP past LISTEN but TIME_WAIT, or a UDP socket with a peer */
 };
 
 /**

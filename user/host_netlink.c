@@ -95,6 +95,7 @@ int host_netlink_ask(int bus, union host_request *request, mnl_cb_t each, void *
 	struct mnl_socket *sock = mnl_socket_open2(bus, SOCK_CLOEXEC);
 	int err = 0;
 
+	*refusal = 0;
 	if (!sock)
 		return -errno;
 	if (mnl_socket_bind(sock, 0, MNL_SOCKET_AUTOPID) < 0 ||

@@ -14,8 +14,10 @@
 #include <unistd.h>
 #include "pins.h"
 
-#define LOCK_TRIES    100
-#define LOCK_PAUSE_US 100000
+#define LOCK_TRIES	    100
+#define LOCK_PAUSE_US	    100000
+#define AGENT_LOCK_TRIES    3
+#define AGENT_LOCK_PAUSE_US 10000
 
 #define NOWHERE ((struct diag_place){ 0, 0 })
 
@@ -89,11 +91,14 @@ int pins_agent_lock(const char *bpffs, const char *iface)
 
 	if (fd < 0)
 		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		close(fd);
-		return -EBUSY;
+	/* A `status` elsewhere holds it for a moment to see whether an agent lives. */
+	for (int i = 0; i < AGENT_LOCK_TRIES; i++) {
+		if (!flock(fd, LOCK_EX | LOCK_NB))
+			return fd;
+		usleep(AGENT_LOCK_PAUSE_US);
 	}
-	return fd;
+	close(fd);
+	return -EBUSY;
 }
 
 int pins_make(const char *bpffs, const char *iface)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "pins.h"
 #include "state.h"
@@ -88,6 +89,22 @@ static json_t *hooks_to_json(const struct state *state)
 	return array;
 }
 
+static json_t *rules_to_json(const struct state *state)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < state->rule_count; i++) {
+		const struct state_rule *r = &state->rules[i];
+
+		json_array_append_new(array, json_pack("{s:s, s:i, s:o, s:o, s:s, s:i}", "forward",
+						       r->forward, "proto", r->proto, "public",
+						       addr_to_json(&r->public_addr), "backend",
+						       addr_to_json(&r->backend_addr), "ports",
+						       r->ports, "shift", r->shift));
+	}
+	return array;
+}
+
 static json_t *counters_to_json(const struct state *state)
 {
 	json_t *array = json_array();
@@ -101,11 +118,13 @@ static json_t *counters_to_json(const struct state *state)
 static char *state_to_text(const struct state *s)
 {
 	json_t *json = json_pack(
-		"{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}",
+		"{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:b, "
+		"s:b}",
 		"abi", (int)s->abi, "interface", s->iface, "config", s->config, "mode", s->mode,
 		"force", s->force, "loaded_at", (json_int_t)s->loaded_at, "agent_pid",
 		(int)s->agent_pid, "devices", devices_to_json(s), "nexthops", nexthops_to_json(s),
-		"hooks", hooks_to_json(s), "counters", counters_to_json(s), "reserved_before",
+		"hooks", hooks_to_json(s), "rules", rules_to_json(s), "counters",
+		counters_to_json(s), "netns", (json_int_t)s->netns, "reserved_before",
 		port_set_to_json(&s->reserved_before), "reserved", port_set_to_json(&s->reserved),
 		"forwarding_before_v4", s->forwarding_before[FAMILY_V4], "forwarding_before_v6",
 		s->forwarding_before[FAMILY_V6]);
@@ -215,21 +234,50 @@ static int counters_from_json(json_t *array, struct state *state)
 	return 0;
 }
 
+static int rules_from_json(json_t *array, struct state *state)
+{
+	json_t *item;
+	size_t i;
+
+	state->rules = calloc(json_array_size(array) + 1, sizeof(*state->rules));
+	if (!state->rules)
+		return -ENOMEM;
+	json_array_foreach (array, i, item) {
+		struct state_rule *r = &state->rules[i];
+		const char *name, *public, *backend, *ports;
+		int proto;
+
+		if (json_unpack(item, "{s:s, s:i, s:s, s:s, s:s, s:i}", "forward", &name, "proto",
+				&proto, "public", &public, "backend", &backend, "ports", &ports,
+				"shift", &r->shift) ||
+		    ip_addr_parse(public, &r->public_addr) ||
+		    ip_addr_parse(backend, &r->backend_addr) || proto < 0 || proto >= PROTO_COUNT)
+			return -EPROTO;
+		copy_name(r->forward, sizeof(r->forward), name);
+		r->proto = proto;
+		r->ports = strdup(ports);
+		state->rule_count++;
+		if (!r->ports)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int state_from_json(json_t *json, struct state *s)
 {
-	json_t *devices, *nexthops, *hooks, *counters;
+	json_t *devices, *nexthops, *hooks, *rules, *counters;
 	const char *iface, *config, *before, *reserved;
 	int abi, mode, force, pid, v4, v6;
-	json_int_t loaded_at;
+	json_int_t loaded_at, netns;
 
-	if (json_unpack(
-		    json,
-		    "{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:s, s:s, s:b, s:b}",
-		    "abi", &abi, "interface", &iface, "config", &config, "mode", &mode, "force",
-		    &force, "loaded_at", &loaded_at, "agent_pid", &pid, "devices", &devices,
-		    "nexthops", &nexthops, "hooks", &hooks, "counters", &counters,
-		    "reserved_before", &before, "reserved", &reserved, "forwarding_before_v4", &v4,
-		    "forwarding_before_v6", &v6) ||
+	if (json_unpack(json,
+			"{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:s, "
+			"s:s, s:b, s:b}",
+			"abi", &abi, "interface", &iface, "config", &config, "mode", &mode, "force",
+			&force, "loaded_at", &loaded_at, "agent_pid", &pid, "devices", &devices,
+			"nexthops", &nexthops, "hooks", &hooks, "rules", &rules, "counters",
+			&counters, "netns", &netns, "reserved_before", &before, "reserved",
+			&reserved, "forwarding_before_v4", &v4, "forwarding_before_v6", &v6) ||
 	    port_set_parse(before, &s->reserved_before) || port_set_parse(reserved, &s->reserved) ||
 	    mode < 0 || mode > MODE_TC)
 		return -EPROTO;
@@ -239,11 +287,12 @@ static int state_from_json(json_t *json, struct state *s)
 	s->mode = mode;
 	s->force = force;
 	s->loaded_at = loaded_at;
+	s->netns = netns;
 	s->agent_pid = pid;
 	s->forwarding_before[FAMILY_V4] = v4;
 	s->forwarding_before[FAMILY_V6] = v6;
 	return devices_from_json(devices, s) ?: nexthops_from_json(nexthops, s) ?:
-						hooks_from_json(hooks, s) ?:
+						hooks_from_json(hooks, s) ?: rules_from_json(rules, s) ?:
 						counters_from_json(counters, s);
 }
 
@@ -277,9 +326,26 @@ struct state *state_read(const char *bpffs, const char *iface)
 	json_decref(json);
 	if (!err)
 		return state;
-	free(state);
+	state_free(state);
 	errno = -err;
 	return NULL;
+}
+
+void state_free(struct state *state)
+{
+	if (!state)
+		return;
+	for (size_t i = 0; i < state->rule_count; i++)
+		free(state->rules[i].ports);
+	free(state->rules);
+	free(state);
+}
+
+uint64_t state_netns(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/net", &st) ? 0 : st.st_ino;
 }
 
 /* The pinned map, made when it is not there. */

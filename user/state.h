@@ -97,6 +97,18 @@ struct state *state_read(const char *bpffs, const char *iface);
  */
 int state_write(const char *bpffs, const struct state *state);
 
+/**
+ * state_from_plan() - the state that applying a plan leads to
+ * @plan, @config: the plan and the config it was made from
+ * @config_path:   absolute path of the config
+ * @force:         as given to load
+ * @agent_pid:     the agent's process, or 0
+ *
+ * Return: a malloc()ed state, NULL when out of memory.
+ */
+struct state *state_from_plan(const struct plan *plan, const struct config *config,
+			      const char *config_path, bool force, pid_t agent_pid);
+
 /* state_free() - free what state_read() returned; NULL is allowed */
 void state_free(struct state *state);
 

@@ -22,14 +22,16 @@ void apply_siblings_read(const char *bpffs, const char *iface, struct apply_sibl
 		if (!strcmp(names[i], iface))
 			continue;
 		state = state_read(bpffs, names[i]);
-		if (!state)
+		if (!state || state->netns != state_netns()) {
+			state_free(state);
 			continue;
+		}
 		siblings->any = true;
 		port_set_union(&siblings->reserved, &state->reserved);
 		siblings->reserved_before = state->reserved_before;
 		memcpy(siblings->forwarding_before, state->forwarding_before,
 		       sizeof(siblings->forwarding_before));
-		free(state);
+		state_free(state);
 	}
 	pins_interfaces_free(names, count);
 }

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The commands. Each returns the exit code: 0 done, 1 the system refused, 2 used or configured
+ * wrong. */
+#ifndef XDPFWD_CMD_H
+#define XDPFWD_CMD_H
+
+#include "options.h"
+
+int cmd_load(const struct options *options);
+int cmd_reload(const struct options *options);
+int cmd_unload(const struct options *options);
+int cmd_status(const struct options *options);
+int cmd_stats(const struct options *options);
+int cmd_check(const struct options *options);
+int cmd_presets(const struct options *options);
+
+#endif

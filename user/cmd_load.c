@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// xdpfwd load: plan, apply, show, and stay as the agent.
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "agent.h"
+#include "apply.h"
+#include "cmd.h"
+#include "output.h"
+#include "pins.h"
+#include "reload.h"
+#include "show.h"
+
+/* Print a state the way `status` does. */
+static int print_state(const struct options *options, const struct state *state, pid_t agent_pid)
+{
+	struct host host;
+	int err = host_read(NULL, 0, &host);
+
+	if (err)
+		return 1;
+	if (options->json)
+		err = output_json(json_pack("{s:[o]}", "interfaces",
+					    show_status_json(state, &host, agent_pid)));
+	else
+		show_status(state, &host, agent_pid);
+	host_free(&host);
+	return err;
+}
+
+static int finish(struct diag_list *diags, int err)
+{
+	int code = err ? diag_exit_code(diags) ?: 1 : 0;
+
+	log_diags(diags);
+	diag_free(diags);
+	return code;
+}
+
+static int dry_run(const struct options *options, struct planning *planning,
+		   struct diag_list *diags)
+{
+	struct state *old = state_read(options->bpffs, planning->iface), *new = NULL;
+	int err = planning_make(planning, old, diags), code;
+
+	if (!err)
+		new = state_from_plan(planning->plan, planning->config, planning->config_path,
+				      planning->force, 0);
+	code = finish(diags, err);
+	if (!code)
+		code = new ? print_state(options, new, -1) : 1;
+	if (!code && !options->json)
+		printf("\nNothing was changed.\n");
+	planning_free(planning);
+	state_free(new);
+	state_free(old);
+	return code;
+}
+
+/* Under the lock: refuse a second agent, apply, show. @agent_fd: out: our agent lock, or -1. */
+static int load_locked(const struct options *options, struct planning *planning,
+		       struct diag_list *diags, int *agent_fd)
+{
+	struct state *old = state_read(options->bpffs, planning->iface), *new;
+	pid_t agent = old ? state_agent_alive(options->bpffs, old) : 0;
+	pid_t self = options->given & OPTION_DETACH ? 0 : getpid();
+	int err;
+
+	*agent_fd = -1;
+	if (agent) {
+		log_error("an agent (pid %d) already looks after %s; `xdpfwd reload %s` applies a "
+			  "changed config, or end that one first",
+			  agent, planning->iface, planning->iface);
+		state_free(old);
+		return 1;
+	}
+	err = reload_apply(planning, old, self, diags);
+	state_free(old);
+	if (err)
+		return finish(diags, err);
+	finish(diags, 0);
+	if (self)
+		*agent_fd = pins_agent_lock(options->bpffs, planning->iface);
+	new = state_read(options->bpffs, planning->iface);
+	err = new ? print_state(options, new, self) : 1;
+	state_free(new);
+	return err;
+}
+
+int cmd_load(const struct options *options)
+{
+	char path[PATH_MAX];
+	struct diag_list diags = { .file = options->config };
+	struct planning planning = { .bpffs = options->bpffs,
+				     .iface = options->args[0],
+				     .config_path = path,
+				     .mode = options->mode,
+				     .force = options->given & OPTION_FORCE };
+	int lock, agent_fd, code;
+
+	if (!options->config) {
+		log_error("load %s: which config? give --config FILE", planning.iface);
+		return 2;
+	}
+	if (!realpath(options->config, path))
+		snprintf(path, sizeof(path), "%s", options->config);
+	if (options->given & OPTION_DRY_RUN)
+		return dry_run(options, &planning, &diags);
+	agent_block_signals();
+	lock = reload_lock(options->bpffs);
+	if (lock < 0)
+		return 1;
+	code = load_locked(options, &planning, &diags, &agent_fd);
+	close(lock);
+	if (code || options->given & OPTION_DETACH)
+		return code;
+	fflush(stdout);
+	return agent_run(options->bpffs, planning.iface, agent_fd) ? 1 : 0;
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A loaded (or planned) interface.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "output.h"
+#include "show.h"
+
+static const char *next_hop(const struct state *state, const struct host *host, size_t index,
+			    char *buf, size_t size)
+{
+	const struct plan_nexthop *nexthop = &state->nexthops[index];
+	const struct plan_device *device = &state->devices[nexthop->device];
+	const struct host_neigh *neigh =
+		host_neigh_find(host, device->ifindex, &nexthop->neighbour);
+	char addr[IP_ADDR_STRLEN];
+
+	ip_addr_format(&nexthop->neighbour, addr);
+	if (device->is_l3)
+		snprintf(buf, size, "into %s (no link layer)", device->name);
+	else if (neigh && neigh->usable)
+		snprintf(buf, size, "%s lladdr %02x:%02x:%02x:%02x:%02x:%02x", addr, neigh->mac[0],
+			 neigh->mac[1], neigh->mac[2], neigh->mac[3], neigh->mac[4], neigh->mac[5]);
+	else
+		snprintf(buf, size, "%s (not resolved yet)", addr);
+	return buf;
+}
+
+/* The sysctls a load sets; what they were; what the load wants, as far as the state knows. */
+struct sysctl_row {
+	const char *name;
+	char *before;
+};
+
+static void sysctl_rows(const struct state *state, struct sysctl_row rows[3])
+{
+	rows[0] = (struct sysctl_row){ "net.ipv4.ip_local_reserved_ports",
+				       port_set_format(&state->reserved_before) };
+	rows[1] = (struct sysctl_row){ "net.ipv4.conf.lo.forwarding",
+				       strdup(state->forwarding_before[FAMILY_V4] ? "1" : "0") };
+	rows[2] = (struct sysctl_row){ "net.ipv6.conf.lo.forwarding",
+				       strdup(state->forwarding_before[FAMILY_V6] ? "1" : "0") };
+}
+
+static char *sysctl_value(const struct state *state, int row)
+{
+	struct port_set all = state->reserved_before;
+
+	if (row)
+		return strdup("1");
+	port_set_union(&all, &state->reserved);
+	return port_set_format(&all);
+}
+
+static const char *loaded_at(const struct state *state, char buf[32])
+{
+	time_t when = state->loaded_at;
+	struct tm tm;
+
+	strftime(buf, 32, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&when, &tm));
+	return buf;
+}
+
+static const char *age(const struct state *state, char buf[32])
+{
+	long long s = time(NULL) - state->loaded_at;
+
+	if (s < 120)
+		snprintf(buf, 32, "%lld s ago", s);
+	else if (s < 7200)
+		snprintf(buf, 32, "%lld min ago", s / 60);
+	else if (s < 172800)
+		snprintf(buf, 32, "%lld h ago", s / 3600);
+	else
+		snprintf(buf, 32, "%lld days ago", s / 86400);
+	return buf;
+}
+
+static void print_rules(const struct state *state)
+{
+	struct table table = { .align = "lllll" };
+
+	table_add(&table, "FORWARD|PROTO|PUBLIC|PORTS|BACKEND");
+	for (size_t i = 0; i < state->rule_count; i++) {
+		const struct state_rule *rule = &state->rules[i];
+		char public[IP_ADDR_STRLEN], backend[IP_ADDR_STRLEN], shift[32] = "";
+
+		if (rule->shift)
+			snprintf(shift, sizeof(shift), " (ports %+d)", rule->shift);
+		table_add(&table, "%s|%s|%s|%s|%s%s", rule->forward, proto_name(rule->proto),
+			  ip_addr_format(&rule->public_addr, public), rule->ports,
+			  ip_addr_format(&rule->backend_addr, backend), shift);
+	}
+	table_print(&table);
+}
+
+static void print_hooks(const struct state *state)
+{
+	struct table table = { .align = "llll" };
+
+	table_add(&table, "DEVICE|HOOK|MODE|WHY");
+	for (size_t i = 0; i < state->hook_count; i++) {
+		const struct state_hook *hook = &state->hooks[i];
+
+		table_add(&table, "%s|%s|%s|%s", hook->device, attach_kind_hook(hook->kind),
+			  attach_kind_mode(hook->kind), hook->reason);
+	}
+	table_print(&table);
+}
+
+static void print_backends(const struct state *state, const struct host *host)
+{
+	struct table table = { .align = "llll" };
+
+	table_add(&table, "BACKEND|ADDRESS|DEVICE|NEXT HOP");
+	for (size_t i = 0; i < state->nexthop_count; i++) {
+		char addr[IP_ADDR_STRLEN], hop[128];
+
+		table_add(&table, "%s|%s|%s|%s", state->backends[i].name,
+			  ip_addr_format(&state->nexthops[i].addr, addr),
+			  state->devices[state->nexthops[i].device].name,
+			  next_hop(state, host, i, hop, sizeof(hop)));
+	}
+	table_print(&table);
+}
+
+static void print_sysctls(const struct state *state)
+{
+	struct table table = { .align = "lll" };
+	struct sysctl_row rows[3];
+
+	sysctl_rows(state, rows);
+	table_add(&table, "SYSCTL|SET TO|BEFORE");
+	for (int i = 0; i < 3; i++) {
+		char *value = sysctl_value(state, i);
+
+		if (value && rows[i].before && strcmp(value, rows[i].before))
+			table_add(&table, "%s|%s|%s", rows[i].name, value,
+				  *rows[i].before ? rows[i].before : "(empty)");
+		free(value);
+		free(rows[i].before);
+	}
+	if (table.count > 1)
+		putchar('\n');
+	else
+		table.count = 0;
+	table_print(&table);
+}
+
+void show_status(const struct state *state, const struct host *host, pid_t agent_pid)
+{
+	char since[32];
+
+	if (agent_pid < 0)
+		output_heading("%s: plan from %s, mode %s", state->iface, state->config,
+			       plan_mode_name(state->mode));
+	else
+		output_heading("%s: forwarding, mode %s", state->iface,
+			       plan_mode_name(state->mode));
+	if (agent_pid >= 0)
+		printf("  config %s, loaded %s, ", state->config, age(state, since));
+	if (agent_pid > 0)
+		printf("agent pid %d\n", agent_pid);
+	else if (!agent_pid)
+		printf("no agent\n");
+	putchar('\n');
+	print_rules(state);
+	putchar('\n');
+	print_hooks(state);
+	putchar('\n');
+	print_backends(state, host);
+	print_sysctls(state);
+}
+
+static json_t *rules_json(const struct state *state)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < state->rule_count; i++) {
+		const struct state_rule *rule = &state->rules[i];
+		char public[IP_ADDR_STRLEN], backend[IP_ADDR_STRLEN];
+
+		json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "name",
+						       rule->forward, "protocol",
+						       proto_name(rule->proto), "public",
+						       ip_addr_format(&rule->public_addr, public),
+						       "ports", rule->ports, "backend",
+						       ip_addr_format(&rule->backend_addr, backend),
+						       "shift", rule->shift));
+	}
+	return array;
+}
+
+static json_t *sysctls_json(const struct state *state)
+{
+	json_t *array = json_array();
+	struct sysctl_row rows[3];
+
+	sysctl_rows(state, rows);
+	for (int i = 0; i < 3; i++) {
+		char *value = sysctl_value(state, i);
+
+		json_array_append_new(array,
+				      json_pack("{s:s, s:s, s:s}", "name", rows[i].name, "before",
+						rows[i].before ?: "", "value", value ?: ""));
+		free(value);
+		free(rows[i].before);
+	}
+	return array;
+}
+
+json_t *show_status_json(const struct state *state, const struct host *host, pid_t agent_pid)
+{
+	json_t *hooks = json_array(), *backends = json_array();
+	char when[32];
+
+	for (size_t i = 0; i < state->hook_count; i++) {
+		const struct state_hook *hook = &state->hooks[i];
+
+		json_array_append_new(
+			hooks, json_pack("{s:s, s:s, s:s, s:s}", "device", hook->device, "hook",
+					 attach_kind_hook(hook->kind), "mode",
+					 attach_kind_mode(hook->kind), "reason", hook->reason));
+	}
+	for (size_t i = 0; i < state->nexthop_count; i++) {
+		char addr[IP_ADDR_STRLEN], hop[128];
+
+		json_array_append_new(
+			backends,
+			json_pack("{s:s, s:s, s:s, s:s}", "name", state->backends[i].name,
+				  "address", ip_addr_format(&state->nexthops[i].addr, addr),
+				  "device", state->devices[state->nexthops[i].device].name,
+				  "next_hop", next_hop(state, host, i, hop, sizeof(hop))));
+	}
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:o}", "interface", state->iface,
+			 "mode", plan_mode_name(state->mode), "forwards", rules_json(state),
+			 "hooks", hooks, "backends", backends, "sysctls", sysctls_json(state),
+			 "config", state->config, "loaded_at", loaded_at(state, when), "agent_pid",
+			 agent_pid > 0 ? json_integer(agent_pid) : json_null());
+}

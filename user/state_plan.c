@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The state that applying a plan leads to.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "state.h"
+
+static void fill_nexthops(struct state *s, const struct plan *plan, const struct config *config)
+{
+	memcpy(s->devices, plan->devices, sizeof(s->devices));
+	s->device_count = plan->device_count;
+	memcpy(s->nexthops, plan->nexthops, sizeof(s->nexthops));
+	s->nexthop_count = plan->nexthop_count;
+	for (size_t i = 0; i < plan->nexthop_count; i++)
+		snprintf(s->backends[i].name, sizeof(s->backends[i].name), "%s",
+			 config->backends[plan->nexthops[i].backend].name);
+}
+
+static void fill_host(struct state *s, const struct plan *plan)
+{
+	s->reserved = plan->reserved;
+	for (size_t i = 0; i < plan->sysctl_count; i++) {
+		const struct plan_sysctl *sysctl = &plan->sysctls[i];
+
+		if (!strcmp(sysctl->name, "net.ipv4.ip_local_reserved_ports"))
+			port_set_parse(sysctl->before, &s->reserved_before);
+		else if (!strcmp(sysctl->name, "net.ipv4.conf.lo.forwarding"))
+			s->forwarding_before[FAMILY_V4] = !strcmp(sysctl->before, "1");
+		else
+			s->forwarding_before[FAMILY_V6] = !strcmp(sysctl->before, "1");
+	}
+}
+
+static void fill_hooks(struct state *s, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->hook_count; i++) {
+		const struct plan_hook *from = &plan->hooks[i];
+		struct state_hook *to = &s->hooks[s->hook_count++];
+
+		snprintf(to->device, sizeof(to->device), "%s", plan->devices[from->device].name);
+		snprintf(to->reason, sizeof(to->reason), "%s", from->reason);
+		to->ifindex = plan->devices[from->device].ifindex;
+		to->kind = from->kind;
+	}
+}
+
+static bool fill_rules(struct state *s, const struct plan *plan, const struct config *config)
+{
+	s->rules = calloc(plan->rule_count, sizeof(*s->rules));
+	if (!s->rules)
+		return false;
+	for (size_t i = 0; i < plan->rule_count; i++) {
+		const struct plan_rule *from = &plan->rules[i];
+		struct state_rule *to = &s->rules[s->rule_count++];
+
+		*to = (struct state_rule){ .proto = from->proto,
+					   .public_addr = from->public_addr,
+					   .backend_addr = from->backend_addr,
+					   .ports = port_set_format(&from->ports),
+					   .shift = from->shift };
+		snprintf(to->forward, sizeof(to->forward), "%s",
+			 config->forwards[from->forward].name);
+		if (!to->ports)
+			return false;
+	}
+	return true;
+}
+
+struct state *state_from_plan(const struct plan *plan, const struct config *config,
+			      const char *config_path, bool force, pid_t agent_pid)
+{
+	struct state *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->abi = XDPFWD_ABI_VERSION;
+	s->mode = plan->mode;
+	s->force = force;
+	s->loaded_at = time(NULL);
+	s->agent_pid = agent_pid;
+	s->netns = state_netns();
+	snprintf(s->iface, sizeof(s->iface), "%s", plan->iface);
+	snprintf(s->config, sizeof(s->config), "%s", config_path);
+	memcpy(s->counters, plan->counters, sizeof(s->counters));
+	s->counter_count = plan->counter_count;
+	fill_nexthops(s, plan, config);
+	fill_host(s, plan);
+	fill_hooks(s, plan);
+	if (fill_rules(s, plan, config))
+		return s;
+	state_free(s);
+	return NULL;
+}
