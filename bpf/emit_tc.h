@@ -38,9 +38,9 @@ static __always_inline long tc_store_ipv6(struct __sk_buff *skb, const struct pa
 	__u8 hop_limit = pkt->ttl - 1;
 
 	return bpf_skb_store_bytes(skb, l3 + offsetof(struct ipv6hdr, saddr), addrs, sizeof(addrs),
-				   BPF_F_RECOMPUTE_CSUM) ?:
-	       bpf_skb_store_bytes(skb, l3 + offsetof(struct ipv6hdr, hop_limit), &hop_limit,
-				   sizeof(hop_limit), BPF_F_RECOMPUTE_CSUM);
+				   BPF_F_RECOMPUTE_CSUM)
+		       ?: bpf_skb_store_bytes(skb, l3 + offsetof(struct ipv6hdr, hop_limit),
+					      &hop_limit, sizeof(hop_limit), BPF_F_RECOMPUTE_CSUM);
 }
 
 /* tc_store_l4() - ports and checksum; 0 or a negative error */
@@ -48,8 +48,8 @@ static __always_inline long tc_store_l4(struct __sk_buff *skb, const struct pack
 					const struct edit *edit)
 {
 	__u32 l4 = bound(pkt->l4_off, L4_OFFSET_MASK);
-	__u32 check = l4 + (pkt->proto == PROTO_TCP ? offsetof(struct tcphdr, check) :
-						      offsetof(struct udphdr, check));
+	__u32 check = l4 + (pkt->proto == PROTO_TCP ? offsetof(struct tcphdr, check)
+						    : offsetof(struct udphdr, check));
 	__u64 flags = pkt->proto == PROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
 	__be16 ports[2] = { edit->sport, edit->dport };
 
@@ -66,8 +66,8 @@ static __always_inline long tc_store_l4(struct __sk_buff *skb, const struct pack
 static __always_inline enum reason emit_tc(struct __sk_buff *skb, const struct packet *pkt,
 					   const struct edit *edit, const int family)
 {
-	long err = family == AF_INET ? tc_store_ipv4(skb, pkt, edit) :
-				       tc_store_ipv6(skb, pkt, edit);
+	long err =
+		family == AF_INET ? tc_store_ipv4(skb, pkt, edit) : tc_store_ipv6(skb, pkt, edit);
 
 	return err || tc_store_l4(skb, pkt, edit) ? REASON_REWRITE_FAILED : 0;
 }
@@ -90,7 +90,7 @@ static __always_inline enum reason tc_prepare(struct __sk_buff *skb, struct pack
 		pkt->l3_off += ETH_HLEN;
 		pkt->l4_off += ETH_HLEN;
 	}
-	if (!is_l3 && egress->is_l3 && skb->vlan_present && bpf_skb_vlan_pop(skb))
+	if (!is_l3 && egress->is_l3 && pkt->is_tagged && bpf_skb_vlan_pop(skb))
 		return REASON_REWRITE_FAILED;
 	return 0;
 }

@@ -11,22 +11,27 @@
 #include <bpf/bpf_endian.h>
 
 /* Macros of the kernel's headers, which BTF does not carry. */
-#define ETH_P_IP	0x0800
-#define ETH_P_IPV6	0x86dd
-#define ETH_P_8021Q	0x8100
-#define ETH_P_8021AD	0x88a8
-#define ETH_HLEN	14
-#define AF_INET		2
-#define AF_INET6	10
-#define IPPROTO_HOPOPTS 0
-#define IPPROTO_TCP	6
-#define IPPROTO_UDP	17
+#define ETH_P_IP	 0x0800
+#define ETH_P_IPV6	 0x86dd
+#define ETH_P_8021Q	 0x8100
+#define ETH_P_8021AD	 0x88a8
+#define ETH_HLEN	 14
+#define AF_INET		 2
+#define AF_INET6	 10
+#define IPPROTO_HOPOPTS	 0
+#define IPPROTO_TCP	 6
+#define IPPROTO_UDP	 17
+#define IPPROTO_ROUTING	 43
 #define IPPROTO_FRAGMENT 44
-#define IPPROTO_DSTOPTS 60
+#define IPPROTO_AH	 51
+#define IPPROTO_DSTOPTS	 60
+#define IPPROTO_MH	 135
+#define IPPROTO_HIP	 139
+#define IPPROTO_SHIM6	 140
 #define LOOPBACK_IFINDEX 1
-#define TC_ACT_UNSPEC	(-1)
-#define TC_ACT_SHOT	2
-#define PACKET_HOST	0
+#define TC_ACT_UNSPEC	 (-1)
+#define TC_ACT_SHOT	 2
+#define PACKET_HOST	 0
 
 /*
  * clock_now_ns() - CLOCK_MONOTONIC, good to a few milliseconds

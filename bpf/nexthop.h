@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where a translated packet goes: the agent's next hop while it is fresh, else the kernel's answer. */
+/* Where a translated packet goes: the agent's next hop while it is fresh, else the kernel's answer.
+ */
 #ifndef XDPFWD_BPF_NEXTHOP_H
 #define XDPFWD_BPF_NEXTHOP_H
 
@@ -101,6 +102,8 @@ static __always_inline enum reason hop_find_xdp(void *ctx, struct ruleset *rs,
 		return REASON_TOO_BIG;
 	if (hop_is_refused(answer))
 		return REASON_NO_ROUTE;
+	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED)
+		return REASON_NOT_OURS;
 	if (answer == BPF_FIB_LKUP_RET_NO_NEIGH)
 		return REASON_NO_NEIGHBOUR;
 	hop->ifindex = hop->fib.ifindex;
@@ -120,7 +123,8 @@ static __always_inline enum reason hop_find_xdp(void *ctx, struct ruleset *rs,
  * hop_find_tc() - egress device; the kernel resolves the neighbour later, and queues meanwhile
  * @egress: out: the device of the rule set that it is
  *
- * Return: 0 or REASON_NO_ROUTE. hop->fib.family is 0 when the kernel has still to choose the route.
+ * Return: 0, or the reason to stop. hop->fib.family is 0 when the kernel has still to choose the
+ * route.
  */
 static __always_inline enum reason hop_find_tc(void *ctx, struct ruleset *rs,
 					       const struct match *match, const struct edit *edit,
@@ -138,10 +142,14 @@ static __always_inline enum reason hop_find_tc(void *ctx, struct ruleset *rs,
 	answer = hop_ask(ctx, edit, 0, family, hop);
 	if (hop_is_refused(answer))
 		return REASON_NO_ROUTE;
+	/* For this host itself: an answer to a connection of its own to the backend. */
+	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED)
+		return REASON_NOT_OURS;
 	if (hop->fib.ifindex == near->ifindex)
 		return 0;
 	*egress = far;
-	/* Replies leave by the public device whatever the table says: the address is that device's. */
+	/* Replies leave by the public device whatever the table says: the address is that device's.
+	 */
 	if (hop->fib.ifindex != far->ifindex ||
 	    (answer != BPF_FIB_LKUP_RET_SUCCESS && answer != BPF_FIB_LKUP_RET_NO_NEIGH))
 		hop->fib.family = 0;

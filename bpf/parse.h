@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Bytes to struct packet: where the headers are and what they say. Keeps offsets, never pointers. */
+/* Bytes to struct packet: where the headers are and what they say. Keeps offsets, never pointers.
+ */
 #ifndef XDPFWD_BPF_PARSE_H
 #define XDPFWD_BPF_PARSE_H
 
@@ -16,6 +17,8 @@
  * @src, @dst, @sport, @dport: its tuple, ports in network order
  * @proto:  PROTO_TCP or PROTO_UDP
  * @ttl:    TTL or hop limit
+ * @is_gso: a super-packet, to be cut into segments later
+ * @is_tagged: a VLAN tag is kept beside the data (TC)
  * @l3_len: length of the IP packet, header included
  * @l4_len: what follows from @l4_off, as the IP header says
  */
@@ -23,7 +26,7 @@ struct packet {
 	__u64 l3_off, l4_off;
 	struct ip_addr src, dst;
 	__be16 sport, dport;
-	__u8 proto, ttl;
+	__u8 proto, ttl, is_gso, is_tagged;
 	__u32 l3_len, l4_len;
 };
 
@@ -71,10 +74,18 @@ static __always_inline enum reason parse_ipv4(void *data, void *data_end, struct
 	pkt->dst = ip_addr_from_v4(ip->daddr);
 	pkt->ttl = ip->ttl;
 	pkt->l4_off = pkt->l3_off + header_len;
-	if (ip->tot_len) /* zero: a BIG TCP super-packet, as long as the buffer */
+	if (ip->tot_len || !pkt->is_gso) /* zero: a BIG TCP super-packet, as long as the buffer */
 		pkt->l3_len = bpf_ntohs(ip->tot_len);
 	*next = ip->protocol;
 	return 0;
+}
+
+/* is_extension_header() - an IPv6 extension header (RFC 7045, 4), walked here or not */
+static __always_inline bool is_extension_header(__u8 next)
+{
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING ||
+	       next == IPPROTO_FRAGMENT || next == IPPROTO_AH || next == IPPROTO_MH ||
+	       next == IPPROTO_HIP || next == IPPROTO_SHIM6;
 }
 
 /* parse_ipv6_headers() - walk from @next at @offset to the TCP or UDP header */
@@ -101,7 +112,7 @@ static __always_inline enum reason parse_ipv6_headers(void *data, void *data_end
 			offset += (opt->hdrlen + 1) * 8;
 		}
 		*next = opt->nexthdr;
-		if (offset > L4_OFFSET_MASK)
+		if (offset > L4_OFFSET_MASK - ETH_HLEN) /* a header may yet come in front */
 			return REASON_EXTENSION_HEADER;
 	}
 	pkt->l4_off = offset;
@@ -119,7 +130,7 @@ static __always_inline enum reason parse_ipv6(void *data, void *data_end, struct
 	__builtin_memcpy(&pkt->src, &ip->saddr, sizeof(pkt->src));
 	__builtin_memcpy(&pkt->dst, &ip->daddr, sizeof(pkt->dst));
 	pkt->ttl = ip->hop_limit;
-	if (ip->payload_len) /* zero: a jumbogram or BIG TCP, as long as the buffer */
+	if (ip->payload_len || !pkt->is_gso) /* zero: BIG TCP, as long as the buffer */
 		pkt->l3_len = bpf_ntohs(ip->payload_len) + sizeof(*ip);
 	*next = ip->nexthdr;
 	return parse_ipv6_headers(data, data_end, pkt, next);
@@ -129,6 +140,7 @@ static __always_inline enum reason parse_ipv6(void *data, void *data_end, struct
  * parse_packet() - the whole tuple of a TCP or UDP packet
  * @l3_off: where the IP header starts
  * @room:   bytes from there to the end of the packet, fragments of the buffer included
+ * @pkt:    out; is_gso and is_tagged are the caller's
  * @family: AF_INET or AF_INET6, a literal
  *
  * Return: 0, or the reason to leave the packet alone.
@@ -142,13 +154,13 @@ static __always_inline enum reason parse_packet(void *data, void *data_end, __u6
 
 	pkt->l3_off = l3_off;
 	pkt->l3_len = room;
-	reason = family == AF_INET ? parse_ipv4(data, data_end, pkt, &next) :
-				     parse_ipv6(data, data_end, pkt, &next);
+	reason = family == AF_INET ? parse_ipv4(data, data_end, pkt, &next)
+				   : parse_ipv6(data, data_end, pkt, &next);
 	if (reason)
 		return reason;
 	if (next != IPPROTO_TCP && next != IPPROTO_UDP)
-		return family == AF_INET6 && next != 58 ? REASON_EXTENSION_HEADER :
-							  REASON_NOT_TCP_UDP;
+		return is_extension_header(next) && family == AF_INET6 ? REASON_EXTENSION_HEADER
+								       : REASON_NOT_TCP_UDP;
 	pkt->proto = next == IPPROTO_TCP ? PROTO_TCP : PROTO_UDP;
 	pkt->l4_len = pkt->l3_len - (pkt->l4_off - pkt->l3_off);
 	l4 = data + bound(pkt->l4_off, L4_OFFSET_MASK);

@@ -66,8 +66,7 @@ static __always_inline void translate(const struct packet *pkt, const struct mat
 		edit->src = match->out->public_addr;
 		edit->sport = bpf_htons(bpf_ntohs(pkt->sport) - match->out->shift);
 		edit->addr_delta = csum_add(edit->addr_delta, ~match->out->csum_delta);
-		edit->port_delta =
-			csum_add(edit->port_delta, csum_delta(pkt->sport, edit->sport));
+		edit->port_delta = csum_add(edit->port_delta, csum_delta(pkt->sport, edit->sport));
 	}
 }
 

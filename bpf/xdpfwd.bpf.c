@@ -71,11 +71,11 @@ int xdpfwd_xdp(struct xdp_md *ctx)
 
 static __always_inline enum reason tc_family(struct __sk_buff *skb, struct ruleset *rs,
 					     __u64 l3_off, const int family, const bool is_l3,
-					     int *action)
+					     bool is_tagged, int *action)
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	struct packet pkt = { .is_gso = skb->gso_size != 0, .is_tagged = is_tagged };
 	struct device *ingress, *egress;
-	struct packet pkt = {};
 	struct match match;
 	struct edit edit;
 	struct hop hop;
@@ -117,14 +117,15 @@ static __always_inline enum reason tc_protocol(struct __sk_buff *skb, const bool
 	if ((void *)(first + 1) > data_end)
 		return REASON_NOT_IP;
 	*l3_off = 0;
-	*protocol = *first >> 4 == 4 ? bpf_htons(ETH_P_IP) :
-		    *first >> 4 == 6 ? bpf_htons(ETH_P_IPV6) :
-				       0;
+	*protocol = *first >> 4 == 4   ? bpf_htons(ETH_P_IP)
+		    : *first >> 4 == 6 ? bpf_htons(ETH_P_IPV6)
+				       : 0;
 	return 0;
 }
 
 static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool is_l3, int *action)
 {
+	bool is_tagged = skb->vlan_present;
 	struct ruleset *rs = ruleset_get();
 	enum reason reason;
 	__be16 protocol;
@@ -139,10 +140,12 @@ static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool i
 	reason = tc_protocol(skb, is_l3, &protocol, &l3_off);
 	if (reason)
 		return reason;
+	if (is_tagged && l3_off > ETH_HLEN) /* the outer tag is not in the data */
+		return REASON_VLAN_STACK;
 	if (protocol == bpf_htons(ETH_P_IP))
-		return tc_family(skb, rs, l3_off, AF_INET, is_l3, action);
+		return tc_family(skb, rs, l3_off, AF_INET, is_l3, is_tagged, action);
 	if (protocol == bpf_htons(ETH_P_IPV6))
-		return tc_family(skb, rs, l3_off, AF_INET6, is_l3, action);
+		return tc_family(skb, rs, l3_off, AF_INET6, is_l3, is_tagged, action);
 	return REASON_NOT_IP;
 }
 

@@ -150,7 +150,11 @@ struct ruleset {
 };
 _Static_assert(sizeof(struct ruleset) % 64 == 0, "whole cache lines");
 
-/* address_slot() - where an address is looked for; a polynomial in the seed, so any set fits some seed */
+/*
+ * address_slot() - where an address is looked for
+ *
+ * A polynomial in the (odd) seed, so that every set of addresses fits some seed.
+ */
 static inline __u32 address_slot(const struct ip_addr *addr, __u32 seed)
 {
 	__u32 hash = addr->w[0];
@@ -158,7 +162,7 @@ static inline __u32 address_slot(const struct ip_addr *addr, __u32 seed)
 	hash = hash * seed + addr->w[1];
 	hash = hash * seed + addr->w[2];
 	hash = hash * seed + addr->w[3];
-	return hash * 0x9e3779b1U >> (32 - SLOTS_BITS);
+	return hash * seed * 0x9e3779b1U >> (32 - SLOTS_BITS);
 }
 
 /* struct forward_counters - per CPU: what one forward carried, bytes of whole IP packets */

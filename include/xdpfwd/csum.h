@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One's complement arithmetic of the Internet checksum (RFC 1071), on words as they lie in memory. */
+/* One's complement arithmetic of the Internet checksum (RFC 1071), on words as they lie in memory.
+ */
 #ifndef XDPFWD_CSUM_H
 #define XDPFWD_CSUM_H
 
