@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include "agent.h"
+#include "host.h"
 #include "log.h"
 #include "maps.h"
 #include "reload.h"
@@ -48,7 +49,7 @@ static int refresh(const char *bpffs, const char *iface)
 	if (err)
 		return err;
 	view = calloc(1, sizeof(*view));
-	err = view ? host_read(NULL, 0, &host) : -ENOMEM;
+	err = view ? host_read_network(&host) : -ENOMEM;
 	if (err)
 		goto out;
 	memcpy(view->devices, state->devices, sizeof(view->devices));

@@ -18,7 +18,7 @@
 static int print_state(const struct options *options, const struct state *state, pid_t agent_pid)
 {
 	struct host host;
-	int err = host_read(NULL, 0, &host);
+	int err = host_read_network(&host);
 
 	if (err)
 		return 1;

@@ -62,7 +62,7 @@ static int status_one(const struct options *options, const struct state *state, 
 {
 	pid_t agent = state_agent_alive(options->bpffs, state);
 	struct host host;
-	int err = host_read(NULL, 0, &host);
+	int err = host_read_network(&host);
 
 	if (err)
 		return err;

@@ -43,8 +43,6 @@ static bool share_backend(const struct config *config, const struct config_forwa
 
 	if (!serves(config, a, family) || !serves(config, b, family))
 		return false;
-	if (x == y)
-		return true;
 	if (x->hostname || y->hostname)
 		return x->hostname && y->hostname && !strcasecmp(x->hostname, y->hostname);
 	return ip_addr_equal(&x->address[family], &y->address[family]);

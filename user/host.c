@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Takes the snapshot of this host part by part, and finds things in it.
+// Takes the snapshot of this host part by part.
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -73,6 +73,17 @@ int host_read(const struct host_route_query *queries, size_t query_count, struct
 	return err;
 }
 
+int host_read_network(struct host *host)
+{
+	int err;
+
+	memset(host, 0, sizeof(*host));
+	err = host_links_read(host) ?: host_addrs_read(host) ?: host_neighs_read(host);
+	if (err)
+		host_free(host);
+	return err;
+}
+
 void host_free(struct host *host)
 {
 	free(host->links);
@@ -81,34 +92,4 @@ void host_free(struct host *host)
 	free(host->routes);
 	free(host->sockets);
 	memset(host, 0, sizeof(*host));
-}
-
-const struct host_link *host_link_by_name(const struct host *host, const char *name)
-{
-	for (size_t i = 0; i < host->link_count; i++) {
-		if (!strcmp(host->links[i].name, name))
-			return &host->links[i];
-	}
-	return NULL;
-}
-
-const struct host_link *host_link_by_index(const struct host *host, int ifindex)
-{
-	for (size_t i = 0; i < host->link_count; i++) {
-		if (host->links[i].ifindex == ifindex)
-			return &host->links[i];
-	}
-	return NULL;
-}
-
-const struct host_neigh *host_neigh_find(const struct host *host, int ifindex,
-					 const struct ip_addr *addr)
-{
-	for (size_t i = 0; i < host->neigh_count; i++) {
-		const struct host_neigh *neigh = &host->neighs[i];
-
-		if (neigh->ifindex == ifindex && ip_addr_equal(&neigh->addr, addr))
-			return neigh;
-	}
-	return NULL;
 }

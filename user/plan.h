@@ -6,7 +6,7 @@
 #include <xdpfwd/abi.h>
 #include "config.h"
 #include "diag.h"
-#include "host.h"
+#include "facts.h"
 
 /* What the user asked for with --mode. */
 enum plan_mode { MODE_AUTO, MODE_NATIVE, MODE_GENERIC, MODE_TC };

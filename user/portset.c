@@ -10,7 +10,7 @@
 #define WORD_BITS  64
 #define WORD_COUNT (PORT_COUNT / WORD_BITS)
 
-/* The bits of word @w that lie in @range. */
+/* The bits of word @w that lie in @range; none when it is reversed. */
 static uint64_t word_mask(unsigned w, struct port_range range)
 {
 	unsigned low = w * WORD_BITS, high = low + WORD_BITS - 1;
@@ -47,8 +47,6 @@ unsigned port_set_count(const struct port_set *set)
 
 void port_set_add(struct port_set *set, struct port_range range)
 {
-	if (range.first > range.last)
-		return;
 	for (unsigned w = range.first / WORD_BITS; w <= range.last / WORD_BITS; w++)
 		set->bits[w] |= word_mask(w, range);
 	set->bits[0] &= ~1ULL; /* port 0 is never a member */
@@ -56,8 +54,6 @@ void port_set_add(struct port_set *set, struct port_range range)
 
 void port_set_remove(struct port_set *set, struct port_range range)
 {
-	if (range.first > range.last)
-		return;
 	for (unsigned w = range.first / WORD_BITS; w <= range.last / WORD_BITS; w++)
 		set->bits[w] &= ~word_mask(w, range);
 }
