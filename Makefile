@@ -31,7 +31,7 @@ endif
 
 USER_OBJS := $(patsubst user/%,$(BUILD)/user/%.o,$(wildcard user/*.c user/*.cpp))
 LIB_OBJS  := $(filter-out %/main.c.o,$(USER_OBJS))
-TEST_BINS := $(BUILD)/tests/unit $(BUILD)/tests/bpf
+TEST_BINS := $(BUILD)/test-unit $(BUILD)/test-bpf
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -68,12 +68,12 @@ $(BUILD)/%.cpp.o: %.cpp
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/tests/%: $(LIB_OBJS)
+$(TEST_BINS): $(LIB_OBJS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
 
-$(BUILD)/tests/unit: $(patsubst %,$(BUILD)/%.o,$(wildcard tests/unit/*.c))
-$(BUILD)/tests/bpf: $(patsubst %,$(BUILD)/%.o,$(wildcard tests/bpf/*.c))
+$(BUILD)/test-unit: $(patsubst %,$(BUILD)/%.o,$(wildcard tests/unit/*.c))
+$(BUILD)/test-bpf: $(patsubst %,$(BUILD)/%.o,$(wildcard tests/bpf/*.c) tests/lib/packet.c)
 
 ## deps       install what building, testing and the demo need (apt-get, root)
 deps:
@@ -91,10 +91,10 @@ test:
 	$(Q)tests/run.sh
 
 ## test-unit  the unit tests        (test-bpf, test-e2e: the other kinds)
-test-unit: $(BUILD)/tests/unit
+test-unit: $(BUILD)/test-unit
 	$(Q)$<
 
-test-bpf: $(BUILD)/tests/bpf
+test-bpf: $(BUILD)/test-bpf
 	$(Q)$<
 
 test-e2e: $(BUILD)/xdpfwd
