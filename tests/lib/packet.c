@@ -61,7 +61,7 @@ static uint16_t fold(uint32_t total)
 
 static bool is_v4(const struct packet_spec *spec)
 {
-	return ip_addr_is_v4(&spec->dst);
+	return ip_addr_is_v4(&spec->dst) && !spec->force_v6;
 }
 
 /* The pseudo header of RFC 768, RFC 9293 and RFC 8200, 8.1. */

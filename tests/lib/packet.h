@@ -55,6 +55,7 @@ struct packet_patch {
  * @ethertype: not IP: a frame of this type, with @payload bytes
  * @tags:      VLAN tags, outermost first
  * @src, @dst: addresses, both of the family that makes the packet IPv4 or IPv6
+ * @force_v6:  an IPv6 packet even though its addresses are mapped IPv4 ones
  * @options:   IPv4 options, in words of four bytes
  * @frag:      IPv4 fragment field, host order
  * @proto:     IPPROTO_TCP, IPPROTO_UDP, or another, which gets four zero bytes and @payload
@@ -74,6 +75,7 @@ struct packet_spec {
 	} tags[PACKET_TAGS_MAX];
 	unsigned tag_count;
 	struct ip_addr src, dst;
+	bool force_v6;
 	uint8_t ttl;
 	unsigned options;
 	uint16_t frag;

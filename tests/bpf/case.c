@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Run one packet through one program by BPF_PROG_TEST_RUN and compare everything.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <criterion/criterion.h>
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "case.h"
+
+#define CLIENT_PORT  40000
+#define FAILURES_MAX 8 /* shown of one test */
+
+const struct path paths[] = {
+	{ "in pub>home", WORLD_PUB, DEV_PUB, DEV_HOME, 1, 0, FWD_PLAIN, PEER_REMOTE, 0 },
+	{ "in pub>pub", WORLD_PUB, DEV_PUB, DEV_PUB, 1, 0, FWD_ARM, PEER_REMOTE, 0 },
+	{ "in pub>tun", WORLD_PUB, DEV_PUB, DEV_TUN, 1, 0, FWD_TUN, PEER_REMOTE, 0 },
+	{ "in wan>home", WORLD_WAN, DEV_WAN, DEV_HOME, 1, 0, FWD_PLAIN, PEER_REMOTE, 0 },
+	{ "in wan>tun", WORLD_WAN, DEV_WAN, DEV_TUN, 1, 0, FWD_TUN, PEER_REMOTE, 0 },
+	{ "out home>pub", WORLD_PUB, DEV_HOME, DEV_PUB, 0, 1, FWD_PLAIN, 0, PEER_REMOTE },
+	{ "out pub>pub", WORLD_PUB, DEV_PUB, DEV_PUB, 0, 1, FWD_ARM, 0, PEER_CLIENT },
+	{ "out tun>pub", WORLD_PUB, DEV_TUN, DEV_PUB, 0, 1, FWD_TUN, 0, PEER_CLIENT },
+	{ "out home>wan", WORLD_WAN, DEV_HOME, DEV_WAN, 0, 1, FWD_PLAIN, 0, PEER_WAN_CLIENT },
+	{ "out tun>wan", WORLD_WAN, DEV_TUN, DEV_WAN, 0, 1, FWD_TUN, 0, PEER_WAN_CLIENT },
+	{ "hairpin home", WORLD_PUB, DEV_HOME, DEV_HOME, 1, 1, FWD_UP, 0, 0 },
+	{ "hairpin pub", WORLD_PUB, DEV_PUB, DEV_PUB, 1, 1, FWD_ARM, 0, 0 },
+	{ "hairpin tun", WORLD_PUB, DEV_TUN, DEV_TUN, 1, 1, FWD_TUN, 0, 0 },
+};
+const size_t path_count = sizeof(paths) / sizeof(paths[0]);
+
+static const struct {
+	const char *name;
+	enum verdict verdict;
+} reasons[REASON_COUNT] = {
+#define X(name, verdict, help) [REASON_##name] = { #name, VERDICT_##verdict },
+#include <xdpfwd/reasons.def>
+#undef X
+};
+
+static const int actions[][3] = {
+	/* by hook and verdict; XDP says TX instead for the same device */
+	[HOOK_XDP] = { XDP_REDIRECT, XDP_PASS, XDP_DROP },
+	[HOOK_TC] = { TC_ACT_REDIRECT, TC_ACT_UNSPEC, TC_ACT_SHOT },
+};
+
+const struct path *path_find(const char *name)
+{
+	for (size_t i = 0; i < path_count; i++)
+		if (!strcmp(paths[i].name, name))
+			return &paths[i];
+	cr_assert_fail("no path %s", name);
+	return NULL;
+}
+
+bool path_takes(const struct path *path, enum program program)
+{
+	return (program == PROGRAM_TC_L3) == dev_is_l3(path->ingress);
+}
+
+static enum hook program_hook(enum program program)
+{
+	return program == PROGRAM_XDP ? HOOK_XDP : HOOK_TC;
+}
+
+void case_init(struct test_case *test, const struct path *path, enum program program,
+	       enum ip_family family, enum proto proto)
+{
+	const struct forward_spec *forward = &fixture_forwards[path->forward];
+	uint16_t backend_port = forward->first + forward->shift;
+	enum peer hop = path->in ? forward->backend : path->to;
+
+	*test = (struct test_case){
+		.path = *path,
+		.program = program,
+		.family = family,
+		.proto = proto,
+		.packet = {
+			.frame = program == PROGRAM_TC_L3 ? PACKET_BARE : PACKET_ETHERNET,
+			.src_mac = { 2, 0xee, 0, 0, 0, 0xee },
+			.src = peer_addr(path->world, path->out ? forward->backend : path->from,
+					 family),
+			.dst = peer_addr(path->world, path->in ? PEER_PUBLIC : path->to, family),
+			.ttl = 64,
+			.proto = proto == PROTO_TCP ? IPPROTO_TCP : IPPROTO_UDP,
+			.sport = path->out ? backend_port + 1 : CLIENT_PORT,
+			.dport = path->in ? forward->first : CLIENT_PORT,
+			.payload = 32,
+			.head = 0xbeef,
+		},
+		.reason = program == PROGRAM_XDP && dev_is_l3(path->egress) ? REASON_LEFT_TO_TC :
+									      REASON_FORWARDED,
+		.hop_mac = path->in ? fixture_cached_mac : peer_mac(hop),
+	};
+	memcpy(test->packet.dst_mac, dev_mac(path->ingress), 6);
+}
+
+struct packet_spec case_output(const struct test_case *test)
+{
+	const struct forward_spec *forward = &fixture_forwards[test->path.forward];
+	const struct path *path = &test->path;
+	struct packet_spec out = test->packet;
+
+	out.ttl--;
+	if (path->in) {
+		out.dst = peer_addr(path->world, forward->backend, test->family);
+		out.dport += forward->shift;
+	}
+	if (path->out) {
+		out.src = peer_addr(path->world, PEER_PUBLIC, test->family);
+		out.sport -= forward->shift;
+	}
+	if (test->program == PROGRAM_XDP) {
+		memcpy(out.dst_mac, test->hop_mac, 6);
+		memcpy(out.src_mac, dev_mac(path->egress), 6);
+	} else if (test->program == PROGRAM_TC_L3 && !dev_is_l3(path->egress)) {
+		out.frame = PACKET_BLANK;
+	}
+	return out;
+}
+
+void case_fail(const struct test_case *test, const char *fmt, ...)
+{
+	static unsigned failures;
+	char text[4096];
+	va_list args;
+
+	if (++failures > FAILURES_MAX)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	cr_expect_fail("%s, %s, %s %s, %s: %s", program_names[test->program], test->path.name,
+		       test->family == FAMILY_V4 ? "IPv4" : "IPv6",
+		       test->proto == PROTO_TCP ? "TCP" : "UDP", test->detail, text);
+}
+
+/* BPF_PROG_TEST_RUN; @out gets the bytes. */
+static int program_run(const struct test_case *test, const struct packet_buf *in,
+		       struct packet_buf *out)
+{
+	struct xdpfwd_bpf *skel = fixture_skel();
+	struct bpf_program *programs[PROGRAM_COUNT] = { skel->progs.xdpfwd_xdp,
+							skel->progs.xdpfwd_tc,
+							skel->progs.xdpfwd_tc_l3 };
+	struct xdp_md xdp = { .data_end = in->len,
+			      .ingress_ifindex = dev_ifindex(test->path.ingress) };
+	struct __sk_buff skb = { .ifindex = dev_ifindex(test->path.ingress),
+				 .gso_segs = test->gso_segs,
+				 .gso_size = test->gso_segs ? 100 : 0 };
+	bool is_xdp = test->program == PROGRAM_XDP;
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in->data, .data_size_in = in->len,
+		    .data_out = out->data, .data_size_out = sizeof(out->data),
+		    .ctx_in = is_xdp ? (void *)&xdp : (void *)&skb,
+		    .ctx_size_in = is_xdp ? sizeof(xdp) : sizeof(skb));
+	int err = bpf_prog_test_run_opts(bpf_program__fd(programs[test->program]), &opts);
+
+	if (err)
+		case_fail(test, "test run: %s", strerror(-err));
+	out->len = opts.data_size_out;
+	return opts.retval;
+}
+
+/* The reason counted between two readings; fails unless it is exactly one. */
+static enum reason counted_reason(const struct test_case *test, const struct counts *before,
+				  const struct counts *after)
+{
+	enum reason found = REASON_COUNT;
+	unsigned total = 0;
+
+	for (int hook = 0; hook < HOOK_COUNT; hook++) {
+		for (int i = 0; i < 64; i++) {
+			uint64_t delta = after->reasons[hook][i] - before->reasons[hook][i];
+
+			total += delta;
+			if (delta && hook == (int)program_hook(test->program))
+				found = i;
+		}
+	}
+	if (total != 1 || found == REASON_COUNT) {
+		case_fail(test, "%u reasons counted, not one", total);
+		return REASON_COUNT;
+	}
+	return found;
+}
+
+int case_try(const struct test_case *test, const struct packet_buf *in, struct packet_buf *out,
+	     enum reason *reason)
+{
+	struct counts before, after;
+	int action;
+
+	fixture_counts(&before);
+	action = program_run(test, in, out);
+	fixture_counts(&after);
+	*reason = counted_reason(test, &before, &after);
+	return action;
+}
+
+/* The forward's counters moved by this packet in its direction, all others not at all. */
+static void check_counters(const struct test_case *test, const struct counts *before,
+			   const struct counts *after, size_t bytes)
+{
+	bool moves[DIR_COUNT] = { test->path.in, test->path.out };
+	uint64_t packets = test->gso_segs ?: 1;
+
+	for (unsigned key = 0; key < COUNTERS_USED; key++) {
+		const struct forward_counters *a = &before->forwards[key],
+					      *b = &after->forwards[key];
+
+		for (int dir = 0; dir < DIR_COUNT; dir++) {
+			bool expected = test->reason == REASON_FORWARDED && moves[dir] &&
+					key == test->path.forward * PROTO_COUNT + test->proto;
+
+			if (b->packets[dir] - a->packets[dir] != (expected ? packets : 0) ||
+			    b->bytes[dir] - a->bytes[dir] != (expected ? bytes : 0))
+				case_fail(test, "counter %u %s moved by %llu packets, %llu bytes",
+					  key, dir == DIR_IN ? "in" : "out",
+					  b->packets[dir] - a->packets[dir],
+					  b->bytes[dir] - a->bytes[dir]);
+		}
+	}
+}
+
+static void check(struct test_case *test, const struct packet_buf *in,
+		  const struct packet_buf *expected)
+{
+	static struct counts before, after;
+	enum hook hook = program_hook(test->program);
+	enum verdict verdict = reasons[test->reason].verdict;
+	struct packet_buf out;
+	enum reason reason;
+	char diff[1024];
+	int action, wanted = actions[hook][verdict];
+
+	if (test->program == PROGRAM_XDP && verdict == VERDICT_FORWARD &&
+	    test->path.ingress == test->path.egress)
+		wanted = XDP_TX;
+	fixture_counts(&before);
+	action = program_run(test, in, &out);
+	fixture_counts(&after);
+	reason = counted_reason(test, &before, &after);
+	if (reason == REASON_COUNT)
+		return;
+	packet_diff(expected, out.data, out.len, diff, sizeof(diff));
+	if (reason != test->reason)
+		case_fail(test, "counted %s, not %s; %s", reasons[reason].name,
+			  reasons[test->reason].name, diff);
+	else if (action != wanted)
+		case_fail(test, "action %d, not %d (%s)", action, wanted, reasons[reason].name);
+	else if (diff[0])
+		case_fail(test, "%s: %s", reasons[reason].name, diff);
+	else
+		check_counters(test, &before, &after, in->end - in->l3);
+}
+
+static void set_detail(struct test_case *test, const char *detail, va_list args)
+{
+	vsnprintf(test->detail, sizeof(test->detail), detail, args);
+}
+
+void case_run(struct test_case *test, const char *detail, ...)
+{
+	struct packet_spec out = test->packet;
+	struct packet_buf in, expected;
+	va_list args;
+
+	va_start(args, detail);
+	set_detail(test, detail, args);
+	va_end(args);
+	if (test->reason == REASON_FORWARDED)
+		out = case_output(test);
+	packet_build(&test->packet, &in);
+	packet_build(&out, &expected);
+	check(test, &in, &expected);
+}
+
+void case_run_bytes(struct test_case *test, const struct packet_buf *bytes, const char *detail, ...)
+{
+	va_list args;
+
+	va_start(args, detail);
+	set_detail(test, detail, args);
+	va_end(args);
+	check(test, bytes, bytes);
+}
+
+void case_for_each(void (*body)(struct test_case *test))
+{
+	struct test_case test;
+
+	for (size_t i = 0; i < path_count; i++) {
+		fixture_apply(paths[i].world, UINT64_MAX, 1600);
+		for (int program = 0; program < PROGRAM_COUNT; program++) {
+			if (!path_takes(&paths[i], program))
+				continue;
+			for (int n = 0; n < FAMILY_COUNT * PROTO_COUNT; n++) {
+				case_init(&test, &paths[i], program, n / PROTO_COUNT,
+					  n % PROTO_COUNT);
+				body(&test);
+			}
+		}
+	}
+}

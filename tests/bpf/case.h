@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One packet through one program: what goes in, what has to come out. */
+#ifndef XDPFWD_TESTS_CASE_H
+#define XDPFWD_TESTS_CASE_H
+
+#include "fixture.h"
+
+/**
+ * struct path - a way through the host
+ * @ingress, @egress: devices
+ * @in:      the destination is the public side of @forward
+ * @out:     the source is the backend side of @forward; both together are a hairpin
+ * @from:    who sends, unless it is the backend
+ * @to:      who is to get it, unless it is the backend
+ */
+struct path {
+	const char *name;
+	enum world world;
+	enum dev ingress, egress;
+	bool in, out;
+	enum forward forward;
+	enum peer from, to;
+};
+
+/**
+ * struct test_case - a packet and its fate
+ * @detail:  what is special about it
+ * @packet:  the input, to be changed at will after case_init()
+ * @reason:  what must be counted; case_init() says REASON_FORWARDED, or REASON_LEFT_TO_TC
+ * @hop_mac: destination address that XDP has to write
+ * @gso_segs: TC: the packet is a super-packet of so many segments
+ *
+ * The output follows: @packet unchanged, or rewritten as @path says.
+ */
+struct test_case {
+	struct path path;
+	enum program program;
+	enum ip_family family;
+	enum proto proto;
+	char detail[64];
+	struct packet_spec packet;
+	enum reason reason;
+	const uint8_t *hop_mac;
+	unsigned gso_segs;
+};
+
+/* The paths of every pair of devices that can carry a forward. */
+extern const struct path paths[];
+extern const size_t path_count;
+
+/* path_find() - a path by name */
+const struct path *path_find(const char *name);
+
+/* path_takes() - @program can run on the ingress of @path */
+bool path_takes(const struct path *path, enum program program);
+
+/* case_init() - a plain packet on a path, expected to be forwarded */
+void case_init(struct test_case *test, const struct path *path, enum program program,
+	       enum ip_family family, enum proto proto);
+
+/* case_output() - @packet as it has to leave the program when it is forwarded */
+struct packet_spec case_output(const struct test_case *test);
+
+/**
+ * case_run() - run it and compare verdict, bytes and all counters
+ * @detail: format of test->detail
+ *
+ * A mismatch fails the test, with the name of the case and the bytes; the test goes on.
+ */
+__attribute__((format(printf, 2, 3))) void case_run(struct test_case *test, const char *detail,
+						    ...);
+
+/* case_run_bytes() - the same with these bytes as input and nothing forwarded */
+__attribute__((format(printf, 3, 4))) void
+case_run_bytes(struct test_case *test, const struct packet_buf *bytes, const char *detail, ...);
+
+/* case_try() - run without expectations; the action, with the output in @out and the reason */
+int case_try(const struct test_case *test, const struct packet_buf *in, struct packet_buf *out,
+	     enum reason *reason);
+
+/* case_fail() - fail the test with the name of a case */
+__attribute__((format(printf, 2, 3))) void case_fail(const struct test_case *test, const char *fmt,
+						     ...);
+
+/*
+ * case_for_each() - call @body with a fresh case for every path, program, family and protocol,
+ * next hops cached and fresh
+ */
+void case_for_each(void (*body)(struct test_case *test));
+
+#endif

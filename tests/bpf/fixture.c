@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The host under test: namespace, devices, rule sets, programs, counters.
+#include <bpf/bpf.h>
+#include <criterion/criterion.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include "fixture.h"
+#include "ruleset.h"
+
+const struct forward_spec fixture_forwards[FWD_COUNT] = {
+	[FWD_PLAIN] = { 5000, 5009, 0, 0, PEER_HOME, DEV_HOME },
+	[FWD_UP] = { 3000, 3009, 0, 1000, PEER_HOME, DEV_HOME },
+	[FWD_DOWN] = { 8000, 8009, 0, -1000, PEER_HOME, DEV_HOME },
+	[FWD_RANGE] = { 49152, 65535, 51820, 0, PEER_HOME, DEV_HOME },
+	[FWD_ARM] = { 6000, 6009, 0, 0, PEER_ARM, DEV_PUB },
+	[FWD_TUN] = { 7500, 7509, 0, 20, PEER_TUN, DEV_TUN },
+	[FWD_ROUTED] = { 9000, 9000, 0, 0, PEER_ROUTED, DEV_HOME },
+	[FWD_SILENT] = { 9001, 9001, 0, 0, PEER_SILENT, DEV_HOME },
+	[FWD_DEAD] = { 9002, 9002, 0, 0, PEER_DEAD, DEV_HOME },
+};
+
+const char *const program_names[PROGRAM_COUNT] = { "xdp", "tc", "tc_l3" };
+
+const uint8_t fixture_cached_mac[6] = { 2, 0xca, 0xc4, 0xed, 0, 1 };
+
+static const struct {
+	const char *name;
+	uint8_t mac[6];
+} devices[DEV_COUNT] = {
+	[DEV_PUB] = { "pub", { 2, 0, 0, 0, 0, 1 } },
+	[DEV_HOME] = { "home", { 2, 0, 0, 0, 0, 2 } },
+	[DEV_TUN] = { "tun", {} },
+	[DEV_WAN] = { "wan", {} },
+	[DEV_THIRD] = { "third", { 2, 0, 0, 0, 0, 3 } },
+};
+
+static const struct {
+	const char *addr[FAMILY_COUNT];
+	uint8_t mac[6];
+} peers[PEER_COUNT] = {
+	[PEER_PUBLIC] = { { "198.51.100.2", "2001:db8:51::2" }, { 2, 0, 0, 0, 0, 1 } },
+	[PEER_CLIENT] = { { "198.51.100.10", "2001:db8:51::10" }, { 2, 0x51, 0, 0, 0, 0x10 } },
+	[PEER_REMOTE] = { { "203.0.113.10", "2001:db8:113::10" }, { 2, 0x51, 0, 0, 0, 1 } },
+	[PEER_HOME] = { { "198.18.9.2", "2001:db8:9::2" }, { 2, 9, 0, 0, 0, 2 } },
+	[PEER_ARM] = { { "198.51.100.20", "2001:db8:51::20" }, { 2, 0x51, 0, 0, 0, 0x20 } },
+	[PEER_TUN] = { { "198.18.8.2", "2001:db8:8::2" }, {} },
+	[PEER_ROUTED] = { { "198.18.10.2", "2001:db8:a::2" }, { 2, 9, 0, 0, 0, 0xfe } },
+	[PEER_SILENT] = { { "198.18.9.3", "2001:db8:9::3" }, {} },
+	[PEER_DEAD] = { { "198.18.11.2", "2001:db8:b::2" }, {} },
+	[PEER_VOID] = { { "198.18.12.2", "2001:db8:c::2" }, {} },
+	[PEER_HOST_IN] = { { "198.18.9.1", "2001:db8:9::1" }, {} },
+	[PEER_WAN_CLIENT] = { { "198.19.0.10", "2001:db8:19::10" }, {} },
+};
+
+/* The public addresses of WORLD_WAN. */
+static const char *const wan_addr[FAMILY_COUNT] = { "203.0.113.2", "2001:db8:113::2" };
+
+static const char setup[] =
+	"set -e\n"
+	"ip link set lo up\n"
+	"ip link add pub address 02:00:00:00:00:01 mtu 1600 type veth peer name pub-peer\n"
+	"ip link add home address 02:00:00:00:00:02 mtu 1600 type veth peer name home-peer\n"
+	"ip link add third address 02:00:00:00:00:03 type veth peer name third-peer\n"
+	"ip tuntap add dev tun mode tun\n"
+	"ip tuntap add dev wan mode tun\n"
+	"cd /proc/sys/net\n"
+	"for dev in pub home third; do echo 1 > ipv6/conf/$dev-peer/disable_ipv6; done\n"
+	"echo 1 > ipv4/conf/lo/forwarding\n"
+	"echo 1 > ipv6/conf/lo/forwarding\n"
+	"ip -batch - <<.\n"
+	"link set pub-peer mtu 1600 up\n"
+	"link set home-peer mtu 1600 up\n"
+	"link set third-peer up\n"
+	"link set pub up\n"
+	"link set home up\n"
+	"link set third up\n"
+	"link set tun mtu 1600 up\n"
+	"link set wan mtu 1600 up\n"
+	"addr add 198.51.100.2/24 dev pub\n"
+	"addr add 198.18.9.1/24 dev home\n"
+	"addr add 198.18.8.1/24 dev tun\n"
+	"addr add 203.0.113.2/32 dev wan\n"
+	"addr add 2001:db8:51::2/64 dev pub nodad\n"
+	"addr add 2001:db8:9::1/64 dev home nodad\n"
+	"addr add 2001:db8:8::1/64 dev tun nodad\n"
+	"addr add 2001:db8:113::2/128 dev wan nodad\n"
+	"neigh add 198.51.100.1 lladdr 02:51:00:00:00:01 dev pub nud permanent\n"
+	"neigh add 198.51.100.10 lladdr 02:51:00:00:00:10 dev pub nud permanent\n"
+	"neigh add 198.51.100.20 lladdr 02:51:00:00:00:20 dev pub nud permanent\n"
+	"neigh add 198.18.9.2 lladdr 02:09:00:00:00:02 dev home nud permanent\n"
+	"neigh add 198.18.9.254 lladdr 02:09:00:00:00:fe dev home nud permanent\n"
+	"neigh add 2001:db8:51::1 lladdr 02:51:00:00:00:01 dev pub nud permanent\n"
+	"neigh add 2001:db8:51::10 lladdr 02:51:00:00:00:10 dev pub nud permanent\n"
+	"neigh add 2001:db8:51::20 lladdr 02:51:00:00:00:20 dev pub nud permanent\n"
+	"neigh add 2001:db8:9::2 lladdr 02:09:00:00:00:02 dev home nud permanent\n"
+	"neigh add 2001:db8:9::fe lladdr 02:09:00:00:00:fe dev home nud permanent\n"
+	"route add 203.0.113.0/24 via 198.51.100.1\n"
+	"route add 198.18.10.0/24 via 198.18.9.254\n"
+	"route add unreachable 198.18.11.0/24\n"
+	"route add blackhole 198.18.12.0/24\n"
+	"route add 198.19.0.0/24 dev wan\n"
+	"route add 2001:db8:113::/64 via 2001:db8:51::1\n"
+	"route add 2001:db8:19::/64 dev wan\n"
+	"route add 2001:db8:a::/64 via 2001:db8:9::fe\n"
+	"route add unreachable 2001:db8:b::/64\n"
+	"route add blackhole 2001:db8:c::/64\n"
+	".\n";
+
+static struct xdpfwd_bpf *skel;
+static struct ruleset *ruleset;
+
+void run(const char *fmt, ...)
+{
+	char command[8192];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(command, sizeof(command), fmt, args);
+	va_end(args);
+	cr_assert_eq(system(command), 0, "%s", command);
+}
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	/* The inner map has no BTF, which libbpf finds out by trying; a verifier log is too long.
+	 */
+	if (level != LIBBPF_WARN || strstr(fmt, "Retrying without BTF") ||
+	    strstr(fmt, "BEGIN PROG LOAD LOG"))
+		return 0;
+	return vfprintf(stderr, fmt, args);
+}
+
+void fixture_init(void)
+{
+	if (geteuid() != 0)
+		cr_skip_test("needs root: it loads BPF programs into a network namespace");
+	cr_assert_eq(unshare(CLONE_NEWNET), 0, "unshare: %m");
+	run("%s", setup);
+	libbpf_set_print(quiet);
+	skel = xdpfwd_bpf__open_and_load();
+	cr_assert(skel, "loading the programs: %m");
+}
+
+void fixture_apply_plan(const struct plan *plan, uint64_t valid_until_ns)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, sizeof(*ruleset), 1, &opts);
+	struct diag_list diags = {};
+	uint32_t zero = 0;
+
+	cr_assert(fd >= 0, "creating a rule set: %m");
+	if (ruleset)
+		munmap(ruleset, sizeof(*ruleset));
+	ruleset = mmap(NULL, sizeof(*ruleset), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	cr_assert(ruleset != MAP_FAILED, "%m");
+	cr_assert_eq(ruleset_build(plan, valid_until_ns, ruleset, &diags), 0);
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(skel->maps.rulesets), &zero, &fd, 0), 0, "%m");
+	close(fd);
+}
+
+static void add_device(struct plan *plan, enum dev dev, uint32_t mtu)
+{
+	struct plan_device *device = &plan->devices[plan->device_count++];
+
+	strcpy(device->name, dev_name(dev));
+	device->ifindex = dev_ifindex(dev);
+	device->is_l3 = dev_is_l3(dev);
+	device->mtu = mtu;
+	memcpy(device->mac, dev_mac(dev), 6);
+}
+
+/* One forward of fixture_forwards for one family: a next hop and two rules. */
+static void add_forward(struct plan *plan, enum world world, enum forward number,
+			enum ip_family family, uint8_t device, uint32_t mtu)
+{
+	const struct forward_spec *spec = &fixture_forwards[number];
+	struct plan_nexthop *nexthop = &plan->nexthops[plan->nexthop_count];
+
+	nexthop->addr = nexthop->neighbour = peer_addr(world, spec->backend, family);
+	nexthop->device = device;
+	nexthop->mtu = mtu;
+	nexthop->has_mac = spec->backend != PEER_SILENT && spec->backend != PEER_DEAD;
+	memcpy(nexthop->mac, fixture_cached_mac, 6);
+	for (int proto = 0; proto < PROTO_COUNT; proto++) {
+		struct plan_rule *rule = &plan->rules[plan->rule_count++];
+
+		rule->proto = proto;
+		rule->public_addr = peer_addr(world, PEER_PUBLIC, family);
+		rule->backend_addr = nexthop->addr;
+		rule->shift = spec->shift;
+		rule->counter = number * PROTO_COUNT + proto;
+		rule->nexthop = plan->nexthop_count;
+		port_set_add(&rule->ports, (struct port_range){ spec->first, spec->last });
+		if (spec->excluded)
+			port_set_remove(&rule->ports,
+					(struct port_range){ spec->excluded, spec->excluded });
+	}
+	plan->nexthop_count++;
+}
+
+void fixture_apply(enum world world, uint64_t valid_until_ns, uint32_t mtu)
+{
+	struct plan *plan = calloc(1, sizeof(*plan));
+	uint8_t index[DEV_COUNT] = { [DEV_PUB] = 0, [DEV_HOME] = 1, [DEV_TUN] = 2 };
+
+	cr_assert(plan);
+	plan->rules = calloc(FWD_COUNT * FAMILY_COUNT * PROTO_COUNT, sizeof(*plan->rules));
+	cr_assert(plan->rules);
+	add_device(plan, world == WORLD_PUB ? DEV_PUB : DEV_WAN, mtu);
+	add_device(plan, DEV_HOME, mtu);
+	add_device(plan, DEV_TUN, mtu);
+	for (int forward = 0; forward < FWD_COUNT; forward++) {
+		enum dev device = fixture_forwards[forward].device;
+
+		if (world == WORLD_WAN && device == DEV_PUB)
+			continue;
+		for (int family = 0; family < FAMILY_COUNT; family++)
+			add_forward(plan, world, forward, family, index[device], mtu);
+	}
+	fixture_apply_plan(plan, valid_until_ns);
+	free(plan->rules);
+	free(plan);
+}
+
+void fixture_clear(void)
+{
+	uint32_t zero = 0;
+
+	cr_assert_eq(bpf_map_delete_elem(bpf_map__fd(skel->maps.rulesets), &zero), 0, "%m");
+}
+
+struct ruleset *fixture_ruleset(void)
+{
+	return ruleset;
+}
+
+struct xdpfwd_bpf *fixture_skel(void)
+{
+	return skel;
+}
+
+void fixture_counts(struct counts *counts)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct reason_counters reasons[cpus];
+	struct forward_counters forwards[cpus];
+
+	memset(counts, 0, sizeof(*counts));
+	for (uint32_t hook = 0; hook < HOOK_COUNT; hook++) {
+		cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(skel->maps.reason_counters), &hook,
+						 reasons),
+			     0);
+		for (int i = 0; i < cpus * 64; i++)
+			counts->reasons[hook][i % 64] += reasons[i / 64].packets[i % 64];
+	}
+	for (uint32_t key = 0; key < COUNTERS_USED; key++) {
+		cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(skel->maps.forward_counters), &key,
+						 forwards),
+			     0);
+		for (int i = 0; i < cpus * DIR_COUNT; i++) {
+			int cpu = i / DIR_COUNT, dir = i % DIR_COUNT;
+
+			counts->forwards[key].packets[dir] += forwards[cpu].packets[dir];
+			counts->forwards[key].bytes[dir] += forwards[cpu].bytes[dir];
+		}
+	}
+}
+
+uint64_t fixture_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+const char *dev_name(enum dev dev)
+{
+	return devices[dev].name;
+}
+
+int dev_ifindex(enum dev dev)
+{
+	static int cache[DEV_COUNT];
+
+	if (!cache[dev])
+		cache[dev] = if_nametoindex(devices[dev].name);
+	cr_assert_neq(cache[dev], 0, "no device %s", devices[dev].name);
+	return cache[dev];
+}
+
+const uint8_t *dev_mac(enum dev dev)
+{
+	return devices[dev].mac;
+}
+
+bool dev_is_l3(enum dev dev)
+{
+	return dev == DEV_TUN || dev == DEV_WAN;
+}
+
+struct ip_addr peer_addr(enum world world, enum peer peer, enum ip_family family)
+{
+	const char *text = peers[peer].addr[family];
+	struct ip_addr addr;
+
+	if (peer == PEER_PUBLIC && world == WORLD_WAN)
+		text = wan_addr[family];
+	cr_assert_eq(ip_addr_parse(text, &addr), 0, "%s", text);
+	return addr;
+}
+
+const uint8_t *peer_mac(enum peer peer)
+{
+	return peers[peer].mac;
+}
