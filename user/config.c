@@ -62,17 +62,12 @@ static void read_limits(struct config_reader *r, const struct toml_node *node, v
 	config_read_table(r, node, keys, ARRAY_SIZE(keys), out);
 }
 
-/* Forwards name backends that may stand below them, so these two wait for each other. */
-static void read_later(struct config_reader *r, const struct toml_node *node, void *out)
-{
-	(void)r, (void)node, (void)out;
-}
-
+/* Forwards name backends that may stand below them, so read_root() sees to the order. */
 static const struct config_key root_keys[] = {
 	{ "metrics", read_metrics, 0 },
 	{ "limits", read_limits, 0 },
-	{ "backend", read_later, 0 },
-	{ "forward", read_later, 0 },
+	{ "backend", config_read_later, 0 },
+	{ "forward", config_read_later, 0 },
 };
 
 static void read_root(struct config_reader *r, const struct toml_node *root)

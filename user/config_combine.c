@@ -105,8 +105,8 @@ static void exclude_item(struct config_reader *r, const struct toml_node *node, 
 		port_set_subtract(&missing, &d->f->ports[proto]);
 	range = (struct port_range){ 0, 0 };
 	if (port_set_next(&missing, &range) && r->errors == d->errors)
-		config_warn(r, node->place, "port %u is not one of this forward; leave it out",
-			    range.first);
+		config_warn(r, node->place,
+			    "port %u is not among this forward's ports; leave it out", range.first);
 	port_set_subtract(&item, &missing);
 	port_set_union(&d->f->excluded, &item);
 }

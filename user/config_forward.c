@@ -208,16 +208,11 @@ static void read_timeout(struct config_reader *r, const struct toml_node *node, 
 }
 
 /* exclude takes from ports that may come from a preset, so it is read when those are known. */
-static void read_later(struct config_reader *r, const struct toml_node *node, void *out)
-{
-	(void)r, (void)node, (void)out;
-}
-
 static const struct config_key forward_keys[] = {
 	{ "name", read_name, 0 },
 	{ "protocol", read_protocols, 0 },
 	{ "ports", config_read_ports, offsetof(struct config_draft, ports) },
-	{ "exclude", read_later, 0 },
+	{ "exclude", config_read_later, 0 },
 	{ "backend", read_backend, 0 },
 	{ "to_port", read_to_port, offsetof(struct config_draft, to_port) },
 	{ "address", read_addresses, 0 },

@@ -142,6 +142,9 @@ struct config_draft {
 	struct port_range to_port;
 };
 
+/* A config_read_fn that reads nothing: for keys whose value waits for that of others. */
+config_read_fn config_read_later;
+
 /* Readers of values, each a config_read_fn; @out is what the comment says. */
 config_read_fn config_read_string;   /* char *, a copy the config owns */
 config_read_fn config_read_bool;     /* bool */

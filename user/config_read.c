@@ -181,6 +181,11 @@ void config_read_list(struct config_reader *r, const struct toml_node *node, con
 		read(r, &node->children[i], out);
 }
 
+void config_read_later(struct config_reader *r, const struct toml_node *node, void *out)
+{
+	(void)r, (void)node, (void)out;
+}
+
 void *config_grow(struct config_reader *r, void *array, size_t count, size_t size)
 {
 	char *bigger = reallocarray(array, count + 1, size);

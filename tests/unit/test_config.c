@@ -213,6 +213,7 @@ Test(config, a_preset_brings_its_ports)
 	cr_expect_str_eq(f->preset, "snikket");
 	expect_ports(&f->ports[PROTO_TCP], "3478-3479,5222,5269,5349-5350");
 	expect_ports(&f->ports[PROTO_UDP], "3478-3479,5349-5350,60000,60002-61023");
+	expect_ports(&f->named[PROTO_TCP], "3478-3479,5222,5269,5349-5350");
 	expect_ports(&f->named[PROTO_UDP], "3478-3479,5349-5350");
 	expect_ports(&f->excluded, "5000,60001");
 	expect_place(f->ports_place, 5, 10);
@@ -222,6 +223,20 @@ Test(config, a_preset_brings_its_ports)
 	expect_ports(&config->forwards[0].ports[PROTO_TCP],
 		     "80,443,3478-3479,5000,5222,5269,5349-5350");
 	expect_ports(&config->forwards[0].ports[PROTO_UDP], "3478-3479,5349-5350,49152-65535");
+	config_free(config);
+}
+
+Test(config, only_ports_of_the_forward_are_excluded)
+{
+	struct config *config;
+	char *found = findings_of(FORWARD "protocol = \"udp\"\nports = \"3000-3999\"\n"
+					  "backend = \"home\"\nexclude = [1, \"3990-4000\"]\n",
+				  &config);
+
+	cr_assert_not_null(config, "%s", found);
+	expect_ports(&config->forwards[0].excluded, "3990-3999");
+	expect_ports(&config->forwards[0].ports[PROTO_UDP], "3000-3989");
+	free(found);
 	config_free(config);
 }
 

@@ -115,6 +115,27 @@ Test(config_check, ambiguous_ways_back)
 		       AMBIGUOUS("17", "10", "80/tcp"));
 }
 
+Test(config_check, one_name_is_one_backend)
+{
+	expect_findings(
+		"[[forward]]\nprotocol = \"tcp\"\nports = 80\nbackend = \"x\"\n"
+		"source = \"preserve\"\n"
+		"[[forward]]\nprotocol = \"tcp\"\nports = 81\nto_port = 80\nbackend = \"y\"\n"
+		"source = \"preserve\"\n"
+		"[backend.x]\naddress = \"home.example\"\n"
+		"[backend.y]\naddress = \"Home.Example\"\n",
+		"f:8:9: forward #2: ports: backend port 80/tcp is already reached by forward #1 "
+		"(line 3), and with source = \"preserve\" its replies could belong to either; "
+		"use another to_port, or \"masquerade\"\n");
+}
+
+Test(config_check, a_way_back_in_doubt_is_no_second_error)
+{
+	expect_of_pair(TCP("80", "home") PRESERVE "\naddress = \"198.51.100.1\"",
+		       TCP("80", "home") PRESERVE "\naddress = \"198.51.100.2\"\nto_port = 0",
+		       "f:21:11: forward \"b\": to_port: 0 is not a port (1-65535)\n");
+}
+
 Test(config_check, clear_ways_back)
 {
 	expect_of_pair(TCP("80", "home") PRESERVE, TCP("81", "home") PRESERVE, "");
