@@ -44,10 +44,10 @@ static int refresh(const char *bpffs, const char *iface)
 	struct state *state = state_read(bpffs, iface);
 	struct plan *view;
 	struct host host;
-	int err = state ? 0 : -errno;
+	int err;
 
-	if (err)
-		return err;
+	if (!state)
+		return errno == ENOENT ? -ENOENT : -EPROTO;
 	view = calloc(1, sizeof(*view));
 	err = view ? host_read_network(&host) : -ENOMEM;
 	if (err)

@@ -39,9 +39,10 @@ int cmd_check(const struct options *options)
 	config = config_load(options->config, &diags);
 	code = diag_exit_code(&diags);
 	if (options->json) {
-		code = output_json(json_pack("{s:s, s:b, s:o}", "config", options->config, "valid",
-					     !code, "findings", diags_json(&diags)))
-			       ?: code;
+		int failed = output_json(json_pack("{s:s, s:b, s:o}", "config", options->config,
+						   "valid", !code, "findings", diags_json(&diags)));
+
+		code = failed ? failed : code;
 	} else {
 		log_diags(&diags);
 		if (!code)
