@@ -56,7 +56,8 @@ $(BUILD)/xdpfwd.bpf.o: bpf/xdpfwd.bpf.c $(wildcard bpf/*.h include/xdpfwd/* vmli
 
 $(BUILD)/xdpfwd.skel.h: $(BUILD)/xdpfwd.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name xdpfwd_bpf > $@
+	$(Q){ echo '/* NOLINTBEGIN: generated */'; \
+		$(BPFTOOL) gen skeleton $< name xdpfwd_bpf && echo '/* NOLINTEND */'; } > $@
 
 $(BUILD)/%.c.o: %.c $(BUILD)/xdpfwd.skel.h
 	$(call say,CC,$<)
