@@ -10,12 +10,12 @@
 static bool serves(const struct config *config, const struct config_forward *f,
 		   enum ip_family family)
 {
-	bool public = !f->address_count;
+	bool takes = !f->address_count;
 
 	for (size_t i = 0; i < f->address_count; i++)
-	public = public || ip_addr_family(&f->addresses[i]) == family;
-	if (!public || f->backend == CONFIG_NO_BACKEND)
-		return public;
+		takes = takes || ip_addr_family(&f->addresses[i]) == family;
+	if (!takes || f->backend == CONFIG_NO_BACKEND)
+		return takes;
 	return config->backends[f->backend].hostname || config->backends[f->backend].has[family];
 }
 

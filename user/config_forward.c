@@ -35,7 +35,7 @@ static void read_protocol(struct config_reader *r, const struct toml_node *node,
 	if (!name)
 		return;
 	for (enum proto proto = 0; proto < PROTO_COUNT; proto++) {
-		if (strcmp(name, proto_name(proto)))
+		if (strcmp(name, proto_name(proto)) != 0)
 			continue;
 		if (d->protocols[proto])
 			config_error(r, node->place, "\"%s\" is listed twice", name);
@@ -102,7 +102,7 @@ static void read_source(struct config_reader *r, const struct toml_node *node, v
 	d->f->source_given = true;
 	if (!strcmp(mode, "preserve"))
 		d->f->source = SOURCE_PRESERVE;
-	else if (strcmp(mode, "masquerade"))
+	else if (strcmp(mode, "masquerade") != 0)
 		config_error(r, node->place,
 			     "\"%.63s\" is not a source mode; use \"masquerade\" or \"preserve\"",
 			     mode);

@@ -111,6 +111,15 @@ static unsigned slips(const char *word, const char *known)
 	return word_distance(word, known);
 }
 
+/* The first member of the struct at @index of an array. */
+static const char *name_at(const void *base, size_t index, size_t stride)
+{
+	const char *name;
+
+	memcpy(&name, (const char *)base + index * stride, sizeof(name));
+	return name;
+}
+
 const char *config_hint(const char *word, const void *base, size_t count, size_t stride,
 			char buf[CONFIG_HINT_LEN])
 {
@@ -120,7 +129,7 @@ const char *config_hint(const char *word, const void *base, size_t count, size_t
 
 	buf[0] = '\0';
 	for (size_t i = 0; i < count; i++) {
-		const char *known = *(const char *const *)((const char *)base + i * stride);
+		const char *known = name_at(base, i, stride);
 		unsigned distance = slips(word, known);
 
 		if (distance < least) {
@@ -133,7 +142,7 @@ const char *config_hint(const char *word, const void *base, size_t count, size_t
 		return buf;
 	}
 	for (size_t i = 0; i < count && len < CONFIG_HINT_LEN; i++) {
-		const char *known = *(const char *const *)((const char *)base + i * stride);
+		const char *known = name_at(base, i, stride);
 
 		len += (size_t)snprintf(buf + len, CONFIG_HINT_LEN - len, "%s%s",
 					i ? ", " : "; known: ", known);
@@ -154,7 +163,7 @@ void config_read_table(struct config_reader *r, const struct toml_node *node,
 		const struct toml_node *child = &node->children[i];
 		size_t k = 0, mark;
 
-		while (k < count && strcmp(keys[k].name, child->key))
+		while (k < count && strcmp(keys[k].name, child->key) != 0)
 			k++;
 		if (k == count) {
 			config_error(r, child->key_place, "unknown key \"%.*s\"%s", WORD_MAX,

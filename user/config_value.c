@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Readers of single config values: strings, ports, addresses, prefixes, durations.
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -53,15 +52,16 @@ void config_read_duration(struct config_reader *r, const struct toml_node *node,
 	const char *what = "a duration such as \"300s\", \"5m\", \"2h\" or \"1d\"";
 	const char *text = config_get_string(r, node, what);
 	unsigned long unit_s, value;
-	char *unit;
+	const char *unit;
 
 	if (!text)
 		return;
-	value = isdigit((unsigned char)*text) ? strtoul(text, &unit, 10) : 0;
-	if (!isdigit((unsigned char)*text) || !*unit || unit[1] || !strchr("smhd", *unit)) {
+	unit = text + strspn(text, "0123456789");
+	if (unit == text || !*unit || unit[1] || !strchr("smhd", *unit)) {
 		config_error(r, node->place, "\"%.*s\" is not %s", QUOTED_MAX, text, what);
 		return;
 	}
+	value = strtoul(text, NULL, 10);
 	unit_s = *unit == 's' ? 1 : *unit == 'm' ? 60 : *unit == 'h' ? 3600 : DAY_S;
 	if (!value || value > DURATION_MAX_S / unit_s)
 		config_error(r, node->place, "%.*s is not between 1s and 365d", QUOTED_MAX, text);
