@@ -12,8 +12,8 @@ static __always_inline bool xdp_is_to_us(void *data, void *data_end, const struc
 
 	if (data + ETH_HLEN > data_end)
 		return false;
-	return to[0] == dev->mac[0] && to[1] == dev->mac[1] && to[2] == dev->mac[2] &&
-	       to[3] == dev->mac[3] && to[4] == dev->mac[4] && to[5] == dev->mac[5];
+	return !((to[0] ^ dev->mac[0]) | (to[1] ^ dev->mac[1]) | (to[2] ^ dev->mac[2]) |
+		 (to[3] ^ dev->mac[3]) | (to[4] ^ dev->mac[4]) | (to[5] ^ dev->mac[5]));
 }
 
 /* xdp_store_l4() - ports and checksum; @l4 has room for the whole header */

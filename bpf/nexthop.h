@@ -104,16 +104,19 @@ static __always_inline enum reason hop_find_xdp(void *ctx, struct ruleset *rs,
 		return REASON_NO_ROUTE;
 	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED)
 		return REASON_NOT_OURS;
+	hop->ifindex = hop->fib.ifindex;
+	/* Before 5.13 the device is not told when the neighbour is missing. */
+	if (answer == BPF_FIB_LKUP_RET_NO_NEIGH && hop->ifindex != LOOPBACK_IFINDEX)
+		answer = BPF_FIB_LKUP_RET_SUCCESS;
 	if (answer == BPF_FIB_LKUP_RET_NO_NEIGH)
 		return REASON_NO_NEIGHBOUR;
-	hop->ifindex = hop->fib.ifindex;
 	if (answer != BPF_FIB_LKUP_RET_SUCCESS ||
 	    !(device_takes_frames(near, hop->ifindex) ||
 	      (!match->in && device_takes_frames(far, hop->ifindex))))
 		return REASON_LEFT_TO_TC;
 	__builtin_memcpy(hop->mac, hop->fib.dmac, 6);
 	__builtin_memcpy(hop->mac + 6, hop->fib.smac, 6);
-	/* Before 6.3 the helper also answers with a neighbour that is still being resolved. */
+	/* Missing, or before 6.3 still being resolved. */
 	if (!(hop->mac[0] | hop->mac[1] | hop->mac[2] | hop->mac[3] | hop->mac[4] | hop->mac[5]))
 		return REASON_NO_NEIGHBOUR;
 	return 0;

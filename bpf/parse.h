@@ -129,6 +129,9 @@ static __always_inline enum reason parse_ipv6(void *data, void *data_end, struct
 		return REASON_MALFORMED;
 	__builtin_memcpy(&pkt->src, &ip->saddr, sizeof(pkt->src));
 	__builtin_memcpy(&pkt->dst, &ip->daddr, sizeof(pkt->dst));
+	/* Mapped addresses are our own way to write IPv4; on the wire they are never right. */
+	if (ip_addr_is_v4(&pkt->src) || ip_addr_is_v4(&pkt->dst))
+		return REASON_MALFORMED;
 	pkt->ttl = ip->hop_limit;
 	if (ip->payload_len || !pkt->is_gso) /* zero: BIG TCP, as long as the buffer */
 		pkt->l3_len = bpf_ntohs(ip->payload_len) + sizeof(*ip);

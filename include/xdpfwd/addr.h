@@ -26,10 +26,12 @@ _Static_assert(sizeof(struct ip_addr) == 16, "an address is 16 bytes in every ma
 #define IP_ADDR_V4_WORD 0x0000ffffU
 #endif
 
+/* The comparisons below are one expression each: a verifier follows every branch there is. */
+
 /* ip_addr_is_v4() - true for a mapped IPv4 address */
 static inline _Bool ip_addr_is_v4(const struct ip_addr *a)
 {
-	return !a->w[0] && !a->w[1] && a->w[2] == IP_ADDR_V4_WORD;
+	return !(a->w[0] | a->w[1] | (a->w[2] ^ IP_ADDR_V4_WORD));
 }
 
 /* ip_addr_from_v4() - the mapped form of an IPv4 address in network order */
@@ -43,7 +45,8 @@ static inline struct ip_addr ip_addr_from_v4(__be32 v4)
 /* ip_addr_equal() - true when two addresses are the same, family included */
 static inline _Bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b)
 {
-	return a->w[0] == b->w[0] && a->w[1] == b->w[1] && a->w[2] == b->w[2] && a->w[3] == b->w[3];
+	return !((a->w[0] ^ b->w[0]) | (a->w[1] ^ b->w[1]) | (a->w[2] ^ b->w[2]) |
+		 (a->w[3] ^ b->w[3]));
 }
 
 /* ip_addr_is_any() - true for 0.0.0.0 and :: */

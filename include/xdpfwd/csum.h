@@ -9,8 +9,9 @@
 /* csum_add() - sum of two partial sums with the carry brought round */
 static inline __u32 csum_add(__u32 a, __u32 b)
 {
-	a += b;
-	return a + (a < b);
+	__u64 sum = (__u64)a + b;
+
+	return sum + (sum >> 32);
 }
 
 /* csum_delta() - what replacing @old by @new adds to a sum (RFC 1624, eqn. 3) */
