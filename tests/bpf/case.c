@@ -91,6 +91,7 @@ void case_init(struct test_case *test, const struct path *path, enum program pro
 		},
 		.reason = program == PROGRAM_XDP && dev_is_l3(path->egress) ? REASON_LEFT_TO_TC :
 									      REASON_FORWARDED,
+		.source_forward = path->forward,
 		.hop_mac = path->in ? fixture_cached_mac : peer_mac(hop),
 	};
 	memcpy(test->packet.dst_mac, dev_mac(path->ingress), 6);
@@ -99,6 +100,7 @@ void case_init(struct test_case *test, const struct path *path, enum program pro
 struct packet_spec case_output(const struct test_case *test)
 {
 	const struct forward_spec *forward = &fixture_forwards[test->path.forward];
+	const struct forward_spec *source = &fixture_forwards[test->source_forward];
 	const struct path *path = &test->path;
 	struct packet_spec out = test->packet;
 
@@ -109,7 +111,7 @@ struct packet_spec case_output(const struct test_case *test)
 	}
 	if (path->out) {
 		out.src = peer_addr(path->world, PEER_PUBLIC, test->family);
-		out.sport -= forward->shift;
+		out.sport -= source->shift;
 	}
 	if (test->program == PROGRAM_XDP) {
 		memcpy(out.dst_mac, test->hop_mac, 6);
@@ -202,7 +204,8 @@ int case_try(const struct test_case *test, const struct packet_buf *in, struct p
 static void check_counters(const struct test_case *test, const struct counts *before,
 			   const struct counts *after, size_t bytes)
 {
-	bool moves[DIR_COUNT] = { test->path.in, test->path.out };
+	const bool moves[DIR_COUNT] = { test->path.in, test->path.out };
+	const enum forward forwards[DIR_COUNT] = { test->path.forward, test->source_forward };
 	uint64_t packets = test->gso_segs ?: 1;
 
 	for (unsigned key = 0; key < COUNTERS_USED; key++) {
@@ -211,7 +214,7 @@ static void check_counters(const struct test_case *test, const struct counts *be
 
 		for (int dir = 0; dir < DIR_COUNT; dir++) {
 			bool expected = test->reason == REASON_FORWARDED && moves[dir] &&
-					key == test->path.forward * PROTO_COUNT + test->proto;
+					key == forwards[dir] * PROTO_COUNT + test->proto;
 
 			if (b->packets[dir] - a->packets[dir] != (expected ? packets : 0) ||
 			    b->bytes[dir] - a->bytes[dir] != (expected ? bytes : 0))

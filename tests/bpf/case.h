@@ -27,6 +27,7 @@ struct path {
  * @detail:  what is special about it
  * @packet:  the input, to be changed at will after case_init()
  * @reason:  what must be counted; case_init() says REASON_FORWARDED, or REASON_LEFT_TO_TC
+ * @source_forward: whose backend sends, when @path says out; path.forward unless changed
  * @hop_mac: destination address that XDP has to write
  * @gso_segs: TC: the packet is a super-packet of so many segments
  *
@@ -40,6 +41,7 @@ struct test_case {
 	char detail[64];
 	struct packet_spec packet;
 	enum reason reason;
+	enum forward source_forward;
 	const uint8_t *hop_mac;
 	unsigned gso_segs;
 };

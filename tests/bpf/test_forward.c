@@ -186,6 +186,7 @@ static void range_edges(struct test_case *test)
 		else
 			test->packet.sport = edges[i].port + shift;
 		test->path.forward = ours ? edges[i].forward : FWD_PLAIN;
+		test->source_forward = test->path.forward;
 		test->reason = ours ? forwarded : REASON_NOT_OURS;
 		case_run(test, "public port %u", edges[i].port);
 	}
@@ -213,4 +214,19 @@ static void shifted_edges(struct test_case *test)
 Test(forward, shifted_edges)
 {
 	case_for_each(shifted_edges);
+}
+
+/* One backend talks to the public side of another one's forward. */
+static void between_backends(struct test_case *test)
+{
+	if (test->path.egress != DEV_HOME || !test->path.in || !test->path.out)
+		return;
+	test->path.forward = FWD_ROUTED;
+	test->packet.dport = fixture_forwards[FWD_ROUTED].first;
+	case_run(test, "to another backend");
+}
+
+Test(forward, between_backends)
+{
+	case_for_each(between_backends);
 }

@@ -213,6 +213,8 @@ static void to_broadcast(struct test_case *test)
 	test->reason = REASON_NOT_OURS;
 	set_destination_text(test, "198.18.9.255", "ff02::1");
 	case_run(test, "to everybody");
+	set_destination_text(test, "127.0.0.1", "fe80::10");
+	case_run(test, "to an address of one link or host");
 }
 
 Test(nexthop, to_the_host)
@@ -261,6 +263,25 @@ Test(nexthop, of_replies)
 		each("out pub>pub", program, via_gateway);
 		each("out pub>pub", program, on_link);
 	}
+}
+
+static void via_ipv6(struct test_case *test)
+{
+	if (test->family != FAMILY_V4)
+		return;
+	set_destination_text(test, "198.19.6.6", NULL);
+	test->hop_mac = peer_mac(PEER_REMOTE);
+	case_run(test, "through an IPv6 router");
+}
+
+/* IPv4 through a router that has an IPv6 address only (RFC 8950). */
+Test(nexthop, ipv4_via_ipv6)
+{
+	fixture_apply(WORLD_PUB, 0, 1600);
+	run("ip route add 198.19.6.0/24 via inet6 2001:db8:51::1 dev pub");
+	each("out home>pub", PROGRAM_XDP, via_ipv6);
+	each("out home>pub", PROGRAM_TC, via_ipv6);
+	each("out tun>pub", PROGRAM_TC_L3, via_ipv6);
 }
 
 /* A peer of the backend in its own network: from the public address, out of the device it came. */

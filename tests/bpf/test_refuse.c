@@ -128,6 +128,34 @@ Test(refuse, other_device)
 	case_for_each(other_device);
 }
 
+/*
+ * Sources that the host itself would not take from a cable. The public address is the worst: the
+ * backend's answers would come back to it for ever.
+ */
+static void martian_sources(struct test_case *test)
+{
+	static const char *const texts[FAMILY_COUNT][8] = {
+		{ "0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.251", "239.1.2.3",
+		  "255.255.255.255" },
+		{ "::", "::1", "fe80::10", "febf::1", "ff02::1", "ff0e::1" },
+	};
+
+	if (!test->path.in || test->path.out)
+		return;
+	test->reason = REASON_NOT_OURS;
+	test->packet.src = test->packet.dst;
+	case_run(test, "from the public address");
+	for (const char *const *text = texts[test->family]; *text; text++) {
+		cr_assert_eq(ip_addr_parse(*text, &test->packet.src), 0, "%s", *text);
+		case_run(test, "from %s", *text);
+	}
+}
+
+Test(refuse, martian_sources)
+{
+	case_for_each(martian_sources);
+}
+
 /* IPv6 with mapped IPv4 addresses must not meet the rules of IPv4. */
 static void mapped_addresses(struct test_case *test)
 {
