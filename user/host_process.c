@@ -10,6 +10,12 @@
 #include <unistd.h>
 #include "host_internal.h"
 
+/* One socket by its inode. */
+struct wanted_socket {
+	uint32_t inode;
+	struct host_socket *socket;
+};
+
 /**
  * struct wanted - sockets without a process name yet
  * @sockets: those with an inode, in order of it
@@ -18,16 +24,16 @@
  * @blind:   some process did not let itself be looked into
  */
 struct wanted {
-	struct host_socket **sockets;
+	struct wanted_socket *sockets;
 	size_t count, unnamed;
 	bool blind;
 };
 
 static int by_inode(const void *a, const void *b)
 {
-	const struct host_socket *const *x = a, *const *y = b;
+	const struct wanted_socket *x = a, *y = b;
 
-	return ((*x)->inode > (*y)->inode) - ((*x)->inode < (*y)->inode);
+	return (x->inode > y->inode) - (x->inode < y->inode);
 }
 
 /* A process or descriptor that is gone by now is no refusal. */
@@ -40,7 +46,7 @@ static void note_refusal(struct wanted *wanted)
 /* The descriptor's socket when it is a wanted one, else NULL. */
 static struct host_socket *find_socket(struct wanted *wanted, int fd_dir, const char *fd)
 {
-	struct host_socket key, *key_pointer = &key, **found;
+	struct wanted_socket key, *found;
 	char target[32];
 	ssize_t len = readlinkat(fd_dir, fd, target, sizeof(target) - 1);
 
@@ -51,9 +57,8 @@ static struct host_socket *find_socket(struct wanted *wanted, int fd_dir, const 
 	target[len] = '\0';
 	if (sscanf(target, "socket:[%" SCNu32 "]", &key.inode) != 1)
 		return NULL;
-	found = bsearch(&key_pointer, wanted->sockets, wanted->count, sizeof(*wanted->sockets),
-			by_inode);
-	return found ? *found : NULL;
+	found = bsearch(&key, wanted->sockets, wanted->count, sizeof(key), by_inode);
+	return found ? found->socket : NULL;
 }
 
 static void read_name(const char *pid, char name[static 16])
@@ -119,20 +124,23 @@ void host_process_name_sockets(struct host_socket *sockets, size_t count)
 
 	if (!count)
 		return;
-	wanted.sockets = calloc(count, sizeof(struct host_socket *));
+	wanted.sockets = calloc(count, sizeof(struct wanted_socket));
 	if (!wanted.sockets)
 		return; /* names are a courtesy */
 	for (size_t i = 0; i < count; i++) {
 		if (sockets[i].inode)
-			wanted.sockets[wanted.count++] = &sockets[i];
+			wanted.sockets[wanted.count++] =
+				(struct wanted_socket){ sockets[i].inode, &sockets[i] };
 	}
-	qsort(wanted.sockets, wanted.count, sizeof(*wanted.sockets), by_inode);
+	qsort(wanted.sockets, wanted.count, sizeof(struct wanted_socket), by_inode);
 	wanted.unnamed = wanted.count;
 	walk_all(&wanted);
 	/* The kernel's own have an inode as well, but are in nobody's hands. */
 	for (size_t i = 0; i < wanted.count && !wanted.blind; i++) {
-		if (!wanted.sockets[i]->process[0])
-			wanted.sockets[i]->inode = 0;
+		struct host_socket *sock = wanted.sockets[i].socket;
+
+		if (!sock->process[0])
+			sock->inode = 0;
 	}
 	free(wanted.sockets);
 }

@@ -5,21 +5,6 @@
 #include <stdlib.h>
 #include "host_internal.h"
 
-/* What became of the lookup, by the kind of route it ended at. */
-static int type_error(uint8_t type)
-{
-	switch (type) {
-	case RTN_UNICAST:
-		return 0;
-	case RTN_UNREACHABLE:
-		return -EHOSTUNREACH;
-	case RTN_PROHIBIT:
-		return -EACCES;
-	default: /* local, broadcast, multicast, anycast, blackhole: nobody to forward to */
-		return -EINVAL;
-	}
-}
-
 static uint32_t metrics_mtu(const struct nlattr *metrics)
 {
 	const struct nlattr *attr;
@@ -38,9 +23,11 @@ static int on_route(const struct nlmsghdr *nlh, void *data)
 	const struct nlattr *attr;
 	const struct rtvia *via;
 
-	route->error = type_error(info->rtm_type);
-	if (route->error)
+	/* Local, broadcast, multicast or anycast: nobody to forward to. */
+	if (info->rtm_type != RTN_UNICAST) {
+		route->error = -EINVAL;
 		return MNL_CB_OK;
+	}
 	mnl_attr_for_each (attr, nlh, sizeof(*info)) {
 		switch (mnl_attr_get_type(attr)) {
 		case RTA_OIF:
