@@ -16,22 +16,20 @@ static __always_inline bool xdp_is_to_us(void *data, void *data_end, const struc
 		 (to[3] ^ dev->mac[3]) | (to[4] ^ dev->mac[4]) | (to[5] ^ dev->mac[5]));
 }
 
-/* xdp_store_l4() - ports and checksum; @l4 has room for the whole header */
-static __always_inline void xdp_store_l4(void *l4, const struct packet *pkt,
-					 const struct edit *edit)
+/* xdp_store_l4() - ports and checksum; both pointers have been held against the frame's end */
+static __always_inline void xdp_store_l4(struct udphdr *l4, __sum16 *check,
+					 const struct packet *pkt, const struct edit *edit)
 {
 	__u32 delta = csum_add(edit->addr_delta, edit->port_delta);
-	struct tcphdr *tcp = l4;
-	struct udphdr *udp = l4;
 
-	udp->source = edit->sport;
-	udp->dest = edit->dport;
+	l4->source = edit->sport; /* TCP starts with the same two ports */
+	l4->dest = edit->dport;
 	if (pkt->proto == PROTO_TCP) {
-		tcp->check = csum_apply(tcp->check, delta);
-	} else if (udp->check) { /* zero: none was sent (RFC 768) */
-		__u16 check = csum_apply(udp->check, delta);
+		*check = csum_apply(*check, delta);
+	} else if (*check) { /* zero: none was sent (RFC 768) */
+		__u16 sum = csum_apply(*check, delta);
 
-		udp->check = check ? check : 0xffff;
+		*check = sum ? sum : 0xffff;
 	}
 }
 
@@ -47,9 +45,11 @@ static __always_inline enum reason emit_xdp(struct xdp_md *ctx, const struct pac
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
 	void *l3 = data + bound(pkt->l3_off, L3_OFFSET_MASK);
 	void *l4 = data + bound(pkt->l4_off, L4_OFFSET_MASK);
-	__u32 l4_header = pkt->proto == PROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr);
+	__sum16 *check = l4 + (pkt->proto == PROTO_TCP ? offsetof(struct tcphdr, check)
+						       : offsetof(struct udphdr, check));
 
-	if (data + ETH_HLEN > data_end || l4 + l4_header > data_end)
+	if (data + ETH_HLEN > data_end || l4 + sizeof(struct udphdr) > data_end ||
+	    (void *)(check + 1) > data_end)
 		return REASON_MALFORMED;
 	if (family == AF_INET) {
 		struct iphdr *ip = l3;
@@ -69,7 +69,7 @@ static __always_inline enum reason emit_xdp(struct xdp_md *ctx, const struct pac
 		__builtin_memcpy(&ip->daddr, &edit->dst, sizeof(ip->daddr));
 		ip->hop_limit--;
 	}
-	xdp_store_l4(l4, pkt, edit);
+	xdp_store_l4(l4, check, pkt, edit);
 	__builtin_memcpy(data, hop->mac, sizeof(hop->mac));
 	return 0;
 }
