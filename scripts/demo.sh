@@ -35,7 +35,7 @@ show() {
 
 # run CMD... - show a command of the edge and what it says
 run() {
-	printf '  edge# xdpfwd %s\n' "${*//"$LAB_DIR/"/}"
+	printf '  edge# xdpfwd %s\n' "$*"
 	lab_xdpfwd "$@" 2>&1 | show
 }
 
@@ -116,7 +116,8 @@ fi
 good "from outside nothing is reached yet: the edge forwards no port"
 
 title "The whole configuration: ports.toml"
-config=$LAB_DIR/ports.toml
+cd "$LAB_DIR" # so that messages name the file as its user would
+config=ports.toml
 write_ports_toml "$config"
 show <"$config"
 
@@ -156,5 +157,6 @@ if service_chat "$EDGE4" >/dev/null 2>&1; then
 	fail "the edge still forwards 5222"
 fi
 good "nothing is forwarded any more"
-lab_remove
+cd /
+lab_remove 0
 good "the lab is gone"

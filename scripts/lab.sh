@@ -26,6 +26,7 @@
 
 LAB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 : "${XDPFWD:=$LAB_ROOT/build/xdpfwd}"
+XDPFWD=$(realpath -m "$XDPFWD")
 : "${LAB_FORWARDER:=xdpfwd}"
 : "${LAB_WIREGUARD:=auto}"
 : "${LAB_TX_OFFLOAD:=off}"
@@ -142,9 +143,10 @@ lab_link_up() {
 	if [[ $LAB_TX_OFFLOAD == off ]]; then
 		lab_in "$node" ethtool -K "$dev" tx off >/dev/null
 	fi
-	# Without GRO a veth has no NAPI, and drops the frames that XDP sends it.
-	lab_in "$node" ethtool -K "$dev" gro on >/dev/null
 	lab_in "$node" ip link set "$dev" up
+	# Without GRO a veth has no NAPI, and drops the frames that XDP sends it. Turned on while the
+	# link is down it counts for nothing: the peer would not learn that it may send.
+	lab_in "$node" ethtool -K "$dev" gro on >/dev/null
 }
 
 # lab_cable NODE DEV NODE DEV - an Ethernet cable between two nodes
@@ -353,6 +355,7 @@ lab_end_processes() {
 lab_remove() {
 	local status=${1:-$?} ns
 	[[ -n $LAB_ID ]] || return "$status"
+	trap '' HUP INT TERM # a second Ctrl-C must not leave half a lab behind
 	if [[ -n ${LAB_KEEP:-} ]]; then
 		lab_say "kept: $0 remove $LAB_ID"
 		return "$status"
@@ -368,6 +371,7 @@ lab_remove() {
 	rm -r "${LAB_DIR:?}" || status=1
 	rmdir --ignore-fail-on-non-empty "$LAB_STATE"
 	LAB_ID=
+	trap - HUP INT TERM
 	return "$status"
 }
 

@@ -78,6 +78,6 @@ for mode in tc native; do
 		check_lossless "from TC to XDP" e2e_load --mode native
 		check_lossless "from XDP to TC" e2e_load --mode tc
 	fi
-	lab_unload
+	e2e_unload
 done
 e2e_done

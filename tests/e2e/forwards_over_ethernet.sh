@@ -15,13 +15,13 @@ for mode in $(e2e_modes native tc); do
 	e2e_context="$mode: "
 	e2e_load --mode "$mode"
 	check_all_both
-	lab_unload
+	e2e_unload
 done
 for mode in $(e2e_modes generic auto); do
 	e2e_context="$mode: "
 	e2e_load --mode "$mode"
 	check_echo_both
-	lab_unload
+	e2e_unload
 done
 e2e_context=
 

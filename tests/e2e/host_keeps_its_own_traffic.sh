@@ -46,7 +46,7 @@ for mode in $(e2e_modes native tc); do
 		check "the edge connects to $client" \
 			edge_asks ask "$client" 5353 --protocol tcp --size 100000
 	done
-	lab_unload
+	e2e_unload
 done
 e2e_context=
 

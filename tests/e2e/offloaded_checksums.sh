@@ -19,6 +19,6 @@ for variant in ethernet wireguard; do
 			e2e_json 'sorted({h["hook"] for h in d["interfaces"][0]["hooks"]})')"
 	fi
 	check_echo_both
-	lab_unload
+	e2e_unload
 done
 e2e_done

@@ -78,6 +78,6 @@ for mode in tc native; do
 	check_equal "counters go on over a reload" "$before" "$(counters udp echo)"
 	e2e_load --mode "$mode"
 	check_equal "and over another load" "$before" "$(counters udp echo)"
-	lab_unload
+	e2e_unload
 done
 e2e_done

@@ -37,6 +37,7 @@ fi
 
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
+trap 'exit 143' TERM # after the test that runs, which cleans up
 passed=0 failed=0
 for name in "${tests[@]}"; do
 	start=$SECONDS

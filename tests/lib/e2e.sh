@@ -133,6 +133,14 @@ e2e_load() {
 	fi
 }
 
+# e2e_unload - the way back from e2e_load
+e2e_unload() {
+	if ! lab_unload >"$LAB_DIR/unload.err" 2>&1; then
+		sed 's/^/# unload: /' "$LAB_DIR/unload.err" >&2
+		return 1
+	fi
+}
+
 # e2e_config - ports.toml with what the traffic below expects
 e2e_config() {
 	cat >"$LAB_DIR/ports.toml" <<-END
@@ -329,7 +337,7 @@ e2e_snapshot() {
 
 # e2e_json FILTER - a value from the JSON on stdin, FILTER being Python: d["interfaces"][0]
 e2e_json() {
-	python3 -c 'import json, sys; d = json.load(sys.stdin); print(json.dumps(eval(sys.argv[1])))' "$1"
+	python3 -c 'import json, sys; d = json.load(sys.stdin); print(json.dumps(eval(sys.argv[1])))' "($1)"
 }
 
 # e2e_agent IFACE [OPTION...] - load in the foreground, and wait until it is the agent
@@ -348,6 +356,17 @@ e2e_agent_is() {
 	local pid
 	pid=$(lab_xdpfwd status "$1" --json | e2e_json 'd["interfaces"][0]["agent_pid"]')
 	[[ $pid == "$2" ]]
+}
+
+# e2e_xdp_program NODE DEV NAME - put an XDP program that passes everything on a device
+e2e_xdp_program() {
+	local source=$LAB_DIR/$3.c
+	cat >"$source" <<-END
+		__attribute__((section("xdp"), used)) int $3(void *ctx) { return 2; /* XDP_PASS */ }
+		char _license[] __attribute__((section("license"), used)) = "GPL";
+	END
+	clang -O2 -g -target bpf -c "$source" -o "$source.o"
+	lab_in "$1" ip link set dev "$2" xdpdrv obj "$source.o" sec xdp
 }
 
 # e2e_modes MODE... - the modes to test; the stand-in has but one
