@@ -107,6 +107,10 @@ if ((${#new_daemons[@]})); then
 	deny_start "${new_daemons[@]}"
 fi
 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
-if ((${#new_daemons[@]})) && [[ -d /run/systemd/system ]]; then
-	systemctl disable --now "${new_daemons[@]}"
-fi
+for daemon in "${new_daemons[@]}"; do
+	if [[ -d /run/systemd/system ]]; then
+		systemctl disable --now "$daemon"
+	else
+		update-rc.d "$daemon" disable
+	fi
+done
