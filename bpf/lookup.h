@@ -40,6 +40,22 @@ static __always_inline struct device *device_get(struct ruleset *rs, __u8 index)
 }
 
 /*
+ * addr_is_forwardable() - a unicast address that may cross a router
+ *
+ * RFC 1812, 5.3.7 and RFC 3927, 7 for IPv4; RFC 4291, 2.5 for IPv6. One expression, no branches.
+ */
+static __always_inline bool addr_is_forwardable(const struct ip_addr *addr, const int family)
+{
+	__u32 high = bpf_ntohl(addr->w[family == AF_INET ? 3 : 0]);
+
+	if (family == AF_INET)
+		return !((high >> 24 == 0) | (high >> 24 == 127) | (high >> 16 == 0xa9fe) |
+			 (high >> 29 == 7));
+	/* Nothing of ::/32 is unicast that is routed: unspecified, loopback, mapped. */
+	return !((high == 0) | (high >> 22 == 0xfe80 >> 6) | (high >> 24 == 0xff));
+}
+
+/*
  * lookup_match() - what a packet that came in on @ifindex is for
  * @ingress: out: the device it came in on
  *
@@ -49,19 +65,23 @@ static __always_inline struct device *device_get(struct ruleset *rs, __u8 index)
  * Return: 0, or REASON_NOT_OURS.
  */
 static __always_inline enum reason lookup_match(struct ruleset *rs, const struct packet *pkt,
-						__u32 ifindex, struct match *match,
-						struct device **ingress)
+						__u32 ifindex, const int family,
+						struct match *match, struct device **ingress)
 {
 	struct device *public_dev, *backend_dev;
 
 	match->out = NULL;
 	match->in = lookup_rule(rs, &pkt->dst, DIR_IN, pkt->proto, pkt->dport);
 	if (match->in) {
+		/* The public address as a source is spoofed; its answer would come round for ever.
+		 */
+		if (ip_addr_equal(&pkt->src, &pkt->dst))
+			return REASON_NOT_OURS;
 		public_dev = device_get(rs, match->in->public_dev);
 		backend_dev = device_get(rs, match->in->backend_dev);
 		if (ifindex == public_dev->ifindex && public_dev != backend_dev) {
 			*ingress = public_dev;
-			return 0;
+			return addr_is_forwardable(&pkt->src, family) ? 0 : REASON_NOT_OURS;
 		}
 		*ingress = backend_dev;
 		if (ifindex != backend_dev->ifindex)
@@ -75,7 +95,11 @@ static __always_inline enum reason lookup_match(struct ruleset *rs, const struct
 		else
 			match->out = NULL;
 	}
-	return match->in || match->out ? 0 : REASON_NOT_OURS;
+	if (!match->in && !match->out)
+		return REASON_NOT_OURS;
+	return addr_is_forwardable(&pkt->src, family) && addr_is_forwardable(&pkt->dst, family)
+		       ? 0
+		       : REASON_NOT_OURS;
 }
 
 #endif

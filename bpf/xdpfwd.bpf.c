@@ -19,7 +19,7 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 	reason = parse_packet(data, data_end, l3_off, data_end - data - l3_off, family, &pkt);
 	if (reason)
 		return reason;
-	reason = lookup_match(rs, &pkt, ctx->ingress_ifindex, &match, &ingress);
+	reason = lookup_match(rs, &pkt, ctx->ingress_ifindex, family, &match, &ingress);
 	if (reason)
 		return reason;
 	if (!xdp_is_to_us(data, data_end, ingress))
@@ -69,6 +69,14 @@ int xdpfwd_xdp(struct xdp_md *ctx)
 	return reason_is_drop(reason) ? XDP_DROP : action;
 }
 
+/* tc_segments() - packets on the wire; a tun device leaves the number to us */
+static __always_inline __u32 tc_segments(struct __sk_buff *skb, const struct packet *pkt)
+{
+	__u32 size = skb->gso_size, segments = skb->gso_segs;
+
+	return segments ? segments : size ? (pkt->l4_len + size - 1) / size : 1;
+}
+
 static __always_inline enum reason tc_family(struct __sk_buff *skb, struct ruleset *rs,
 					     __u64 l3_off, const int family, const bool is_l3,
 					     bool is_tagged, int *action)
@@ -84,7 +92,7 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, struct rules
 	reason = parse_packet(data, data_end, l3_off, skb->len - l3_off, family, &pkt);
 	if (reason)
 		return reason;
-	reason = lookup_match(rs, &pkt, skb->ifindex, &match, &ingress);
+	reason = lookup_match(rs, &pkt, skb->ifindex, family, &match, &ingress);
 	if (reason)
 		return reason;
 	reason = check_l4(data, data_end, &pkt, family);
@@ -100,7 +108,7 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, struct rules
 	reason = emit_tc(skb, &pkt, &edit, family);
 	if (reason)
 		return reason;
-	count_match(&match, skb->gso_segs ?: 1, pkt.l3_len);
+	count_match(&match, tc_segments(skb, &pkt), pkt.l3_len);
 	*action = tc_send(egress, &hop);
 	return REASON_FORWARDED;
 }

@@ -55,6 +55,7 @@ static int refresh(const char *bpffs, const char *iface)
 	memcpy(view->devices, state->devices, sizeof(view->devices));
 	memcpy(view->nexthops, state->nexthops, sizeof(view->nexthops));
 	view->device_count = state->device_count;
+	view->generation = state->generation;
 	view->nexthop_count = state->nexthop_count;
 	for (size_t i = 0; i < view->nexthop_count; i++) {
 		struct plan_nexthop *nexthop = &view->nexthops[i];

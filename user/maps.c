@@ -74,7 +74,7 @@ static int open_pinned(const char *bpffs, const char *iface, const char *name)
 
 int maps_nexthops_refresh(const char *bpffs, const char *iface, const struct plan *nexthops)
 {
-	int outer = open_pinned(bpffs, iface, "rulesets"), fd;
+	int outer = open_pinned(bpffs, iface, "rulesets"), fd, err = 0;
 	struct ruleset *rs;
 
 	if (outer < 0)
@@ -87,9 +87,13 @@ int maps_nexthops_refresh(const char *bpffs, const char *iface, const struct pla
 	close(fd);
 	if (!rs)
 		return -errno;
-	ruleset_refresh(nexthops, maps_valid_until_ns(), rs);
+	/* A load is under way, or was cut off: its state is written before its rule set. */
+	if (rs->generation != nexthops->generation)
+		err = -ESTALE;
+	else
+		ruleset_refresh(nexthops, maps_valid_until_ns(), rs);
 	munmap(rs, sizeof(*rs));
-	return 0;
+	return err;
 }
 
 static void add_words(uint64_t *sum, const uint64_t *values, size_t words)

@@ -150,6 +150,7 @@ struct plan *plan_make(const struct plan_input *in, struct diag_list *diags)
 		return NULL;
 	snprintf(plan->iface, sizeof(plan->iface), "%s", in->iface);
 	plan->mode = in->mode;
+	plan->generation = in->generation;
 	refuse_unsupported(&p);
 	if (plan_public_device(&p)) {
 		plan_backends(&p);

@@ -53,6 +53,7 @@ struct plan_counter {
  * @reserved_others: ports that other loaded interfaces need reserved
  * @forwarding_before: by family: conf.lo.forwarding before the first load
  * @counters:   counters in use since the interface was loaded
+ * @generation: number of this load of the interface
  */
 struct plan_input {
 	const struct config *config;
@@ -71,6 +72,7 @@ struct plan_input {
 	bool forwarding_before[FAMILY_COUNT];
 	const struct plan_counter *counters;
 	size_t counter_count;
+	uint32_t generation;
 };
 
 /* A device with a role; index 0 is the public one. */
@@ -153,6 +155,7 @@ struct plan {
 	struct plan_counter counters[COUNTERS_MAX];
 	size_t counter_count;
 	struct port_set reserved;
+	uint32_t generation;
 };
 
 /**

@@ -101,6 +101,12 @@ static void add_nexthop(struct planner *p, size_t backend, const struct ip_addr 
 		.device = device,
 		.mtu = route->mtu && route->mtu < link->mtu ? route->mtu : link->mtu,
 	};
+	if (!strncmp(link->name, "tailscale", strlen("tailscale")))
+		diag_add(
+			p->diags, DIAG_WARNING, p->in->config->backends[backend].address_place,
+			"backend \"%s\": Tailscale drops packets with foreign source addresses, so "
+			"source = \"preserve\" does not get through %s; use WireGuard",
+			p->in->config->backends[backend].name, link->name);
 	neigh = host_neigh_find(p->in->host, link->ifindex, &nexthop->neighbour);
 	if (neigh && neigh->usable && link->is_l2) {
 		nexthop->has_mac = true;

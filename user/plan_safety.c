@@ -40,7 +40,8 @@ static bool socket_is_tunnel(const struct planner *p, const struct host_socket *
 
 		if (!link || link->is_l2)
 			continue;
-		if (!socket->inode)
+		/* Without a full look into /proc a kernel socket only shows no process. */
+		if (!socket->inode || (!socket->process[0] && !strcmp(link->kind, "wireguard")))
 			return true;
 		for (size_t n = 0; n < sizeof(programs) / sizeof(programs[0]); n++)
 			if (has_prefix(socket->process, programs[n]))

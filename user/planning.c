@@ -85,6 +85,7 @@ static struct plan *make_plan(struct planning *planning, const struct state *old
 		.own_xdp = inputs->own_xdp,
 		.counters = old ? old->counters : NULL,
 		.counter_count = old ? old->counter_count : 0,
+		.generation = old ? old->generation + 1 : 1,
 	};
 
 	attach_name_foreign(&planning->host);

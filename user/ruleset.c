@@ -203,6 +203,7 @@ int ruleset_build(const struct plan *plan, uint64_t valid_until_ns, struct rules
 	if (plan->rule_count >= RULES_MAX)
 		return no_room(&b, "forwards and addresses", RULES_MAX - 1);
 	rs->version = XDPFWD_ABI_VERSION;
+	rs->generation = plan->generation;
 	fill_devices(plan, rs);
 	ruleset_refresh(plan, valid_until_ns, rs);
 	for (size_t i = 0; i < plan->rule_count && !err; i++)

@@ -50,7 +50,8 @@ struct state_rule {
  * @devices, @nexthops, @backends: as in the plan
  * @hooks:      attached programs
  * @rules:      what is forwarded
- * @netns:      inode of the network namespace it is loaded in
+ * @generation: of the rule set that goes with this state
+ * @netns:        inode of the network namespace it is loaded in
  * @counters:   names of the counters by index
  * @reserved_before: ip_local_reserved_ports before anything was loaded
  * @reserved:   ports this interface needs reserved
@@ -74,6 +75,7 @@ struct state {
 	struct state_rule *rules;
 	size_t rule_count;
 	uint64_t netns;
+	uint32_t generation;
 	struct plan_counter counters[COUNTERS_MAX];
 	size_t counter_count;
 	struct port_set reserved_before, reserved;

@@ -80,6 +80,7 @@ struct state *state_from_plan(const struct plan *plan, const struct config *conf
 	s->loaded_at = time(NULL);
 	s->agent_pid = agent_pid;
 	s->netns = state_netns();
+	s->generation = plan->generation;
 	snprintf(s->iface, sizeof(s->iface), "%s", plan->iface);
 	snprintf(s->config, sizeof(s->config), "%s", config_path);
 	memcpy(s->counters, plan->counters, sizeof(s->counters));

@@ -125,7 +125,9 @@ _Static_assert(sizeof(struct rule) == 64, "a rule is one cache line");
  * struct ruleset - a whole configuration, swapped in one piece
  * @version:   XDPFWD_ABI_VERSION
  * @seed:      of address_slot(), chosen so that no two addresses share a slot
+  * @generation: counts the loads of an interface; tells the agent whose next hops these are
  * @devices:   by index
+
  * @nexthops:  by index
  * @slots:     by address_slot(): index into addresses
  * @addresses: by index, 0 unused
@@ -139,7 +141,8 @@ _Static_assert(sizeof(struct rule) == 64, "a rule is one cache line");
 struct ruleset {
 	__u32 version;
 	__u32 seed;
-	__u8 pad[56];
+	__u32 generation;
+	__u8 pad[52];
 	struct device devices[DEVICES_MAX];
 	struct nexthop nexthops[NEXTHOPS_MAX];
 	__u16 slots[SLOTS_MAX];
