@@ -88,42 +88,58 @@ static __always_inline bool is_extension_header(__u8 next)
 	       next == IPPROTO_HIP || next == IPPROTO_SHIM6;
 }
 
-/* parse_ipv6_headers() - walk from @next at @offset to the TCP or UDP header */
-static __always_inline enum reason parse_ipv6_headers(void *data, void *data_end,
-						      struct packet *pkt, __u8 *next)
+/*
+ * walk_headers() - pass over IPv6 extension headers
+ * @offset: of the first one
+ * @next:   its number
+ *
+ * Return: offset behind them, with the number of the header there in bits 16-23; or -REASON_*.
+ */
+static __always_inline int walk_headers(void *data, void *data_end, __u32 offset, __u8 next)
 {
-	__u64 offset = pkt->l3_off + sizeof(struct ipv6hdr);
-
 	for (int i = 0; i < IPV6_HEADERS_MAX; i++) {
 		struct ipv6_opt_hdr *opt = data + bound(offset, L4_OFFSET_MASK);
 		struct frag_hdr *frag = (void *)opt;
 
-		if (*next != IPPROTO_HOPOPTS && *next != IPPROTO_DSTOPTS &&
-		    *next != IPPROTO_FRAGMENT)
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT)
 			break;
 		if ((void *)(frag + 1) > data_end)
-			return REASON_MALFORMED;
-		if (*next == IPPROTO_FRAGMENT) {
+			return -REASON_MALFORMED;
+		if (next == IPPROTO_FRAGMENT) {
 			/* An atomic fragment is a whole packet (RFC 6946). */
 			if (frag->frag_off & bpf_htons(0xfff9))
-				return REASON_FRAGMENT;
+				return -REASON_FRAGMENT;
 			offset += sizeof(*frag);
 		} else {
 			offset += (opt->hdrlen + 1) * 8;
 		}
-		*next = opt->nexthdr;
+		next = opt->nexthdr;
 		if (offset > L4_OFFSET_MASK - ETH_HLEN) /* a header may yet come in front */
-			return REASON_EXTENSION_HEADER;
+			return -REASON_EXTENSION_HEADER;
 	}
-	pkt->l4_off = offset;
-	return 0;
+	return offset | next << 16;
+}
+
+/*
+ * The walk as global functions, one for each kind of context: the verifier looks at them once, on
+ * their own, instead of following what comes after the walk from each of its ends.
+ */
+__noinline int walk_headers_xdp(struct xdp_md *ctx, __u32 offset, __u32 next)
+{
+	return walk_headers((void *)(long)ctx->data, (void *)(long)ctx->data_end, offset, next);
+}
+
+__noinline int walk_headers_tc(struct __sk_buff *skb, __u32 offset, __u32 next)
+{
+	return walk_headers((void *)(long)skb->data, (void *)(long)skb->data_end, offset, next);
 }
 
 /* parse_ipv6() - fills all but the ports; @next is the protocol behind the extension headers */
-static __always_inline enum reason parse_ipv6(void *data, void *data_end, struct packet *pkt,
-					      __u8 *next)
+static __always_inline enum reason parse_ipv6(void *ctx, enum hook hook, void *data, void *data_end,
+					      struct packet *pkt, __u8 *next)
 {
 	struct ipv6hdr *ip = data + bound(pkt->l3_off, L3_OFFSET_MASK);
+	int walked;
 
 	if ((void *)(ip + 1) > data_end || ip->version != 6)
 		return REASON_MALFORMED;
@@ -136,11 +152,21 @@ static __always_inline enum reason parse_ipv6(void *data, void *data_end, struct
 	if (ip->payload_len || !pkt->is_gso) /* zero: BIG TCP, as long as the buffer */
 		pkt->l3_len = bpf_ntohs(ip->payload_len) + sizeof(*ip);
 	*next = ip->nexthdr;
-	return parse_ipv6_headers(data, data_end, pkt, next);
+	pkt->l4_off = pkt->l3_off + sizeof(*ip);
+	if (!is_extension_header(*next))
+		return 0;
+	walked = hook == HOOK_XDP ? walk_headers_xdp(ctx, pkt->l4_off, *next)
+				  : walk_headers_tc(ctx, pkt->l4_off, *next);
+	if (walked < 0)
+		return -walked & 0xff;
+	pkt->l4_off = walked & L4_OFFSET_MASK;
+	*next = walked >> 16;
+	return 0;
 }
 
 /*
  * parse_packet() - the whole tuple of a TCP or UDP packet
+ * @ctx, @hook: the program's context and its kind
  * @l3_off: where the IP header starts
  * @room:   bytes from there to the end of the packet, fragments of the buffer included
  * @pkt:    out; is_gso and is_tagged are the caller's
@@ -148,8 +174,9 @@ static __always_inline enum reason parse_ipv6(void *data, void *data_end, struct
  *
  * Return: 0, or the reason to leave the packet alone.
  */
-static __always_inline enum reason parse_packet(void *data, void *data_end, __u64 l3_off,
-						__u32 room, const int family, struct packet *pkt)
+static __always_inline enum reason parse_packet(void *ctx, const enum hook hook, void *data,
+						void *data_end, __u64 l3_off, __u32 room,
+						const int family, struct packet *pkt)
 {
 	enum reason reason;
 	struct udphdr *l4; /* TCP starts with the same two ports */
@@ -158,7 +185,7 @@ static __always_inline enum reason parse_packet(void *data, void *data_end, __u6
 	pkt->l3_off = l3_off;
 	pkt->l3_len = room;
 	reason = family == AF_INET ? parse_ipv4(data, data_end, pkt, &next)
-				   : parse_ipv6(data, data_end, pkt, &next);
+				   : parse_ipv6(ctx, hook, data, data_end, pkt, &next);
 	if (reason)
 		return reason;
 	if (next != IPPROTO_TCP && next != IPPROTO_UDP)

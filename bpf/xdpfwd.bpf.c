@@ -16,7 +16,8 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 	struct hop hop;
 	enum reason reason;
 
-	reason = parse_packet(data, data_end, l3_off, data_end - data - l3_off, family, &pkt);
+	reason = parse_packet(ctx, HOOK_XDP, data, data_end, l3_off, data_end - data - l3_off,
+			      family, &pkt);
 	if (reason)
 		return reason;
 	reason = lookup_match(rs, &pkt, ctx->ingress_ifindex, family, &match, &ingress);
@@ -89,7 +90,8 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, struct rules
 	struct hop hop;
 	enum reason reason;
 
-	reason = parse_packet(data, data_end, l3_off, skb->len - l3_off, family, &pkt);
+	reason =
+		parse_packet(skb, HOOK_TC, data, data_end, l3_off, skb->len - l3_off, family, &pkt);
 	if (reason)
 		return reason;
 	reason = lookup_match(rs, &pkt, skb->ifindex, family, &match, &ingress);
