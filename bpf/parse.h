@@ -21,13 +21,14 @@
  * @is_tagged: a VLAN tag is kept beside the data (TC)
  * @l3_len: length of the IP packet, header included
  * @l4_len: what follows from @l4_off, as the IP header says
+ * @payload_len: what follows the TCP or UDP header; set by check_l4()
  */
 struct packet {
 	__u64 l3_off, l4_off;
 	struct ip_addr src, dst;
 	__be16 sport, dport;
 	__u8 proto, ttl, is_gso, is_tagged;
-	__u32 l3_len, l4_len;
+	__u32 l3_len, l4_len, payload_len;
 };
 
 /*

@@ -21,8 +21,8 @@ struct edit {
 /* What a TTL one lower adds to the sum: its byte is the first of its 16-bit word. */
 #define TTL_DELTA (~(__u32)bpf_htons(0x0100))
 
-/* check_l4() - a packet that is for a forward but must not go on */
-static __always_inline enum reason check_l4(void *data, void *data_end, const struct packet *pkt,
+/* check_l4() - the reason why a packet that is for a forward must not go on, or 0 */
+static __always_inline enum reason check_l4(void *data, void *data_end, struct packet *pkt,
 					    const int family)
 {
 	void *l4 = data + bound(pkt->l4_off, L4_OFFSET_MASK);
@@ -35,6 +35,7 @@ static __always_inline enum reason check_l4(void *data, void *data_end, const st
 		if (l4 + sizeof(*tcp) > data_end || tcp->doff < sizeof(*tcp) / 4 ||
 		    tcp->doff * 4U > pkt->l4_len)
 			return REASON_BAD_LENGTH;
+		pkt->payload_len = pkt->l4_len - tcp->doff * 4U;
 		return 0;
 	}
 	if (l4 + sizeof(*udp) > data_end)
@@ -43,6 +44,7 @@ static __always_inline enum reason check_l4(void *data, void *data_end, const st
 		return REASON_BAD_LENGTH;
 	if (family == AF_INET6 && !udp->check)
 		return REASON_NO_CHECKSUM;
+	pkt->payload_len = pkt->l4_len - sizeof(*udp);
 	return 0;
 }
 

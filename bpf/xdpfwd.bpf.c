@@ -75,7 +75,7 @@ static __always_inline __u32 tc_segments(struct __sk_buff *skb, const struct pac
 {
 	__u32 size = skb->gso_size, segments = skb->gso_segs;
 
-	return segments ? segments : size ? (pkt->l4_len + size - 1) / size : 1;
+	return segments ? segments : size ? (pkt->payload_len + size - 1) / size : 1;
 }
 
 static __always_inline enum reason tc_family(struct __sk_buff *skb, struct ruleset *rs,
