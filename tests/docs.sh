@@ -72,6 +72,15 @@ man_options() {
 		}'
 }
 
+# complete_words WORD... - what the completion offers for the last word of a command line
+complete_words() {
+	bash -c '. packaging/completion/xdpfwd.bash
+		compopt() { :; }
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+		_xdpfwd
+		printf "%s\n" "${COMPREPLY[@]}"' - "$XDPFWD" "$@"
+}
+
 # config_keys - every key that the config knows; man_keys - every one that its page describes
 config_keys() {
 	cat user/config*.c | tr '\n' ' ' | grep -oE '\{ "[a-z_]+",\s+(config_)?read_' | cut -d '"' -f 2
@@ -184,6 +193,13 @@ check_lists "options"
 while read -r option value; do
 	check "$option is accepted" bash -c '"$@" >/dev/null' - "$XDPFWD" "$option" ${value:+"$value"} --help
 done < <(man_options)
+
+help_commands >"$tmp/code"
+complete_words '' >"$tmp/docs"
+check_lists "completion of commands"
+"$XDPFWD" load --help | grep -oE -- '--[a-z-]+' >"$tmp/code"
+complete_words load eth0 -- >"$tmp/docs"
+check_lists "completion of options"
 
 grep -ohE 'getenv\("[A-Z_]+"' user/*.c | cut -d '"' -f 2 >"$tmp/code"
 sed -n 's/^\.It Ev //p' "$man" >"$tmp/docs"
