@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The benchmark: measures everything in turn, prints the tables, writes docs/performance.*
+
+Everything happens in network namespaces of its own, which are gone afterwards.
+"""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import signal
+import sys
+import time
+
+import core
+import goals
+import lab
+import report
+import rows as ways
+
+DOCS = lab.ROOT / "docs"
+
+
+def say(text):
+    print(f"bench: {time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def cpu_name():
+    for line in open("/proc/cpuinfo", encoding="ascii"):
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def host(started):
+    return {"date": datetime.date.today().isoformat(), "kernel": platform.release(),
+            "cpu": cpu_name(), "cores": os.cpu_count(),
+            "version": lab.run(lab.XDPFWD, "--version").split("\n")[0].removeprefix("xdpfwd "),
+            "seconds": round(time.monotonic() - started)}
+
+
+def measure_floods(bench, data, quick):
+    say("setting up the ways to forward")
+    rows = ways.all_rows()
+    for row in rows:
+        row.set_up(bench)
+    live = [row for row in rows if not row.unavailable]
+    if not quick and not core.conntrack_room(bench, live):
+        say("not enough memory for 1,000,000 flows: left out")
+        core.FLOWS.remove(1_000_000)
+    data["rows"] = [{"key": row.key, "label": row.label, "what": row.what,
+                     "unavailable": row.unavailable} for row in rows]
+    data["one_core"] = core.one_core(live, quick, say)
+    data["overloaded"] = core.overloaded(live, quick, say)
+
+
+def write(data, out):
+    (out / "performance.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    report.write_page(out / "performance.md", data)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="only the floods, and fewer of them")
+    parser.add_argument("--write", type=pathlib.Path, metavar="DIR", nargs="?", const=DOCS,
+                        help="write performance.json and .svg there, and the tables into its "
+                        "performance.md (default: docs)")
+    args = parser.parse_args()
+    if os.geteuid():
+        sys.exit("bench: network namespaces and BPF programs need root: run it with sudo")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))
+    started = time.monotonic()
+    data = {"quick": args.quick}
+    with lab.Bench() as bench:
+        measure_floods(bench, data, args.quick)
+        say("cleaning up")
+    data["host"] = host(started)
+    data["goals"] = goals.judge(data)
+    print(report.text(data))
+    if args.write:
+        write(data, args.write)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Floods: in one core by turns, and overloaded with the forwarder on a core of its own."""
+import collections
+import os
+import pathlib
+import statistics
+
+FLOWS = [1, 4_000, 100_000, 1_000_000]
+PACKETS = 1 << 18
+OVERLOAD_PACKETS = 1 << 21
+GENERATOR_CPU, FORWARDER_CPU = 0, 1
+CONNTRACK_BYTES = 400 # an entry and its share of the tables
+
+Cell = collections.namedtuple("Cell", "direction family size flows")
+
+
+def spread(samples):
+    """Median, quartiles and count of a list of figures."""
+    samples = sorted(samples)
+    if not samples:
+        return None
+    low = samples[(len(samples) - 1) // 4]
+    high = samples[-1 - (len(samples) - 1) // 4]
+    return {"median": statistics.median(samples), "low": low, "high": high, "n": len(samples)}
+
+
+def cells(quick):
+    """By number of flows: what is measured. Packets of a size other than 64 once per family."""
+    for flows in FLOWS[1:2] if quick else FLOWS:
+        batch = []
+        for family in (4, 6):
+            batch.append(Cell("in", family, 64, flows))
+            if flows == 4_000:
+                batch.append(Cell("in", family, 1400, flows))
+            if flows in (4_000, 1_000_000):
+                batch.append(Cell("out", family, 64, flows))
+        yield flows, batch
+
+
+def conntrack_room(bench, rows):
+    """Let conntrack hold every flow of every row, tables sized to match; True if it can."""
+    entries = sum(row.tracks and not row.unavailable for row in rows) * 2 * sum(FLOWS)
+    available = int(next(line.split()[1] for line in open("/proc/meminfo", encoding="ascii")
+                         if line.startswith("MemAvailable"))) << 10
+    if entries * CONNTRACK_BYTES > available // 2:
+        return False
+    bench.sysctl("/proc/sys/net/netfilter/nf_conntrack_max", entries)
+    bench.sysctl("/sys/module/nf_conntrack/parameters/hashsize", 1 << (entries.bit_length() - 1))
+    return True
+
+
+def measure(row, cell, packets=PACKETS):
+    """Packets per second that arrived, or None when (nearly) none did."""
+    got = row.edge.flood(cell.direction, cell.size, cell.flows, packets,
+                         *row.packet(cell.direction, cell.family), cpu=GENERATOR_CPU)
+    return got if got["received"] > packets // 100 else None
+
+
+def warm_up(row, batch):
+    """Let a forwarder that keeps flows see each of them, both ways."""
+    for family in sorted({cell.family for cell in batch}):
+        for direction in ("in", "out"):
+            flows = batch[0].flows
+            measure(row, Cell(direction, family, 64, flows), flows)
+
+
+def one_core(rows, quick, say):
+    """A list of figures by row and cell: Mpps, and against the bare redirect of the same round."""
+    rounds = 3 if quick else 5
+    results = []
+    for flows, batch in cells(quick):
+        say(f"one core, {flows:,} flows")
+        for row in rows:
+            if row.tracks:
+                warm_up(row, batch)
+        samples = collections.defaultdict(list)
+        for _ in range(rounds):
+            for cell in batch:
+                for row in rows:
+                    samples[row.key, cell].append(measure(row, cell))
+        results += [figures(row, cell, samples) for cell in batch for row in rows]
+    return results
+
+
+def figures(row, cell, samples):
+    own, bare = samples[row.key, cell], samples["bare", cell]
+    result = {"row": row.key, **cell._asdict(), "mpps": None}
+    if None in own or None in bare:
+        return result
+    pairs = [(a["pps"], b["pps"]) for a, b in zip(own, bare)]
+    result["mpps"] = spread([a / 1e6 for a, _ in pairs])
+    result["added_ns"] = spread([1e9 / a - 1e9 / b for a, b in pairs])
+    result["ratio"] = spread([a / b for a, b in pairs])
+    result["lost"] = sum(a["sent"] - a["received"] for a in own) / sum(a["sent"] for a in own)
+    return result
+
+
+class ForwarderCore:
+    """The receive side of an edge's two devices on a core of its own, by threaded NAPI."""
+
+    def __init__(self, edge):
+        self.edge = edge
+
+    def _threaded(self, on):
+        # A fresh mount, since /sys shows the devices of the namespace that mounted it.
+        script = "".join(f"echo {on} > /sys/class/net/{dev}/threaded;" for dev in ("pub0", "in0"))
+        os.system(f"ip netns exec {self.edge.ns} sh -c '{script}'")
+
+    @staticmethod
+    def _threads():
+        found = set()
+        for comm in pathlib.Path("/proc").glob("[0-9]*/comm"):
+            try:
+                if comm.read_text().startswith(("napi/pub0-", "napi/in0-")):
+                    found.add(int(comm.parent.name))
+            except OSError:
+                continue
+        return found
+
+    def __enter__(self):
+        before = self._threads()
+        self._threaded(1)
+        for pid in self._threads() - before:
+            os.sched_setaffinity(pid, {FORWARDER_CPU})
+            os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
+
+    def __exit__(self, *exc):
+        self._threaded(0)
+
+
+def overloaded(rows, quick, say):
+    """Packets per second that arrive when more are offered than the forwarder can take."""
+    if (os.cpu_count() or 1) < 2:
+        return []
+    say("overloaded")
+    batch = [Cell("in", family, 64, 4_000) for family in ((4,) if quick else (4, 6))]
+    samples = collections.defaultdict(list)
+    for _ in range(3):
+        for cell in batch:
+            for row in rows:
+                with ForwarderCore(row.edge):
+                    samples[row.key, cell].append(measure(row, cell, OVERLOAD_PACKETS))
+    results = []
+    for cell in batch:
+        for row in rows:
+            result = figures(row, cell, samples)
+            if result["mpps"]:
+                result["offered"] = spread([a["sent"] / a["seconds"] / 1e6
+                                            for a in samples[row.key, cell]])
+            results.append(result)
+    return results

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Figures to tables: for the terminal, and between the markers of docs/performance.md."""
+
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+
+
+def table(head, lines):
+    """A Markdown table, aligned so that it is read in a terminal as well."""
+    lines = [[str(cell) for cell in line] for line in lines]
+    widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
+
+    def row(cells):
+        padded = [cells[0].ljust(widths[0])]
+        padded += [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]
+        return "| " + " | ".join(padded) + " |"
+
+    rule = "|" + "|".join(["-" * (widths[0] + 2)] + ["-" * (w + 1) + ":" for w in widths[1:]]) + "|"
+    return "\n".join([row(head), rule, *map(row, lines)])
+
+
+def number(value, digits=None):
+    if value is None:
+        return "-"
+    if digits is None:
+        digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f}"
+
+
+def figure(spread, digits=None):
+    """Median and quartiles: "9.9 (9.8-10.2)"."""
+    if not spread:
+        return "-"
+    if digits is None:
+        digits = 0 if abs(spread["median"]) >= 100 else 1 if abs(spread["median"]) >= 10 else 2
+    low, high = number(spread["low"], digits), number(spread["high"], digits)
+    return f"{number(spread['median'], digits)} ({low}-{high})"
+
+
+def flows_label(flows):
+    return "1 flow" if flows == 1 else f"{flows:,} flows"
+
+
+class Core:
+    """Look up the figures of the floods."""
+
+    def __init__(self, results):
+        self.by = {(r["row"], r["direction"], r["family"], r["size"], r["flows"]): r
+                   for r in results if r["mpps"]}
+
+    def get(self, row, direction="in", family=4, size=64, flows=4_000):
+        return self.by.get((row, direction, family, size, flows))
+
+    def spread(self, name, *args, **kwargs):
+        result = self.get(*args, **kwargs)
+        return result[name] if result else None
+
+    def values(self, name, row, **match):
+        """The medians of all cells of a row that match."""
+        keys = ("direction", "family", "size", "flows")
+        return [r[name]["median"] for key, r in self.by.items() if key[0] == row
+                and all(dict(zip(keys, key[1:]))[k] == v for k, v in match.items())]
+
+    def flows(self):
+        return sorted({key[4] for key in self.by})
+
+
+def section_core(data):
+    core, text = Core(data["one_core"]), []
+    for family in (4, 6):
+        lines = []
+        for row in data["rows"]:
+            if row["unavailable"]:
+                lines.append([row["label"], row["unavailable"], "", ""])
+                continue
+            lines.append([row["label"], *(
+                figure(core.spread(name, row["key"], family=family), digits)
+                for name, digits in (("mpps", 2), ("added_ns", 0), ("ratio", 2)))])
+        text += [f"IPv{family}, 64 bytes, client to home, 4,000 flows:", "",
+                 table([f"one core, IPv{family}", "Mpps", "ns added", "of bare redirect"], lines),
+                 ""]
+    flows = core.flows()
+    shown = [row for row in data["rows"] if not row["unavailable"]]
+    if len(flows) > 1:
+        lines = [[f"{row['label']}, IPv{family}", *(
+            figure(core.spread("mpps", row["key"], family=family, flows=n), 2) for n in flows)]
+                 for row in shown for family in (4, 6)]
+        text += ["By the number of flows (Mpps, 64 bytes, client to home):", "",
+                 table(["one core", *map(flows_label, flows)], lines), ""]
+    kinds = [("1400 bytes", {"size": 1400}), ("home to client", {"direction": "out"})]
+    if 1_000_000 in flows:
+        kinds.append(("home to client, 1,000,000 flows", {"direction": "out", "flows": 1_000_000}))
+    lines = [[f"{row['label']}, IPv{family}", *(
+        figure(core.spread("mpps", row["key"], family=family, **kind), 2) for _, kind in kinds)]
+             for row in shown for family in (4, 6)]
+    text += ["Other packets (Mpps; 4,000 flows and 64 bytes where nothing else is said):", "",
+             table(["one core", *(label for label, _ in kinds)], lines), ""]
+    return text
+
+
+def section_overloaded(data):
+    core = Core(data["overloaded"])
+    if not core.by:
+        return []
+    lines = []
+    for row in data["rows"]:
+        for family in (4, 6):
+            result = core.get(row["key"], family=family)
+            if result:
+                lines.append([f"{row['label']}, IPv{family}", figure(result["mpps"], 2),
+                              figure(result["offered"], 2), figure(result["ratio"], 2)])
+    return ["Overloaded: more is offered than the forwarder, alone on its core, can take (64 bytes, "
+            "4,000 flows):", "",
+            table(["overloaded", "Mpps arrived", "offered", "of bare redirect"], lines), ""]
+
+
+def section_goals(data):
+    lines = [[goal["goal"], goal["wanted"], goal["measured"], goal["verdict"]]
+             for goal in data["goals"]]
+    return ["Goals:", "", table(["goal", "wanted", "measured", "verdict"], lines), ""]
+
+
+def section_host(data):
+    host = data["host"]
+    return [f"{host['date']} · {host['cpu']}, {host['cores']} cores · Linux {host['kernel']} · "
+            f"xdpfwd {host['version']} · {host['seconds']} s"
+            f"{', quick' if data['quick'] else ''}", "",
+            "Median (lower-upper quartile) of the rounds of one run.", ""]
+
+
+SECTIONS = [section_host, section_goals, section_core, section_overloaded]
+
+
+def text(data):
+    return "\n".join(line for section in SECTIONS for line in section(data))
+
+
+def write_page(path, data):
+    """Put the tables between the markers of a page."""
+    page = path.read_text(encoding="utf-8")
+    head, rest = page.split(BEGIN, 1)
+    tail = rest.split(END, 1)[1]
+    path.write_text(f"{head}{BEGIN}\n\n{text(data)}\n{END}{tail}", encoding="utf-8")
