@@ -6,31 +6,37 @@
 #include "parse.h"
 
 /**
- * struct match - the rules a packet belongs to
- * @in:  its destination is the public side of this forward, or NULL
- * @out: its source is the backend side of this forward, or NULL
+ * struct match - the rules a packet belongs to, as indices, 0 for none
+ * @in:  its destination is the public side of this rule
+ * @out: its source is the backend side of this rule
  *
- * Both at once when a backend talks to its own public address (RFC 4787, REQ-9).
+ * Both at once when a backend talks to its own public address (RFC 4787, REQ-9). Indices and not
+ * pointers: compilers like to combine tests for NULL in ways that no verifier follows.
  */
 struct match {
-	struct rule *in, *out;
+	__u32 in, out;
 };
 
-/* lookup_rule() - the rule of one end of a packet, or NULL */
-static __always_inline struct rule *lookup_rule(struct ruleset *rs, const struct ip_addr *addr,
-						enum direction dir, __u8 proto, __be16 port_be)
+/* rule_get() - a rule by index */
+static __always_inline struct rule *rule_get(struct ruleset *rs, __u32 index)
+{
+	return &rs->rules[index & (RULES_MAX - 1)];
+}
+
+/* lookup_rule() - index of the rule of one end of a packet, or 0 */
+static __always_inline __u32 lookup_rule(struct ruleset *rs, const struct ip_addr *addr,
+					 enum direction dir, __u8 proto, __be16 port_be)
 {
 	__u32 slot = rs->slots[address_slot(addr, rs->seed) & (SLOTS_MAX - 1)];
 	struct address *entry = &rs->addresses[slot & (ADDRESSES_MAX - 1)];
 	__u16 port = bpf_ntohs(port_be);
-	__u32 table, page, rule;
+	__u32 table, page;
 
 	if (!ip_addr_equal(&entry->addr, addr))
-		return NULL;
+		return 0;
 	table = entry->table[dir][proto & 1];
 	page = rs->tables[table & (TABLES_MAX - 1)][port / PAGE_PORTS];
-	rule = rs->pages[page & (PAGES_MAX - 1)][port % PAGE_PORTS];
-	return rule ? &rs->rules[rule & (RULES_MAX - 1)] : NULL;
+	return rs->pages[page & (PAGES_MAX - 1)][port % PAGE_PORTS];
 }
 
 /* device_get() - a device of the rule set by index */
@@ -57,7 +63,7 @@ static __always_inline bool addr_is_forwardable(const struct ip_addr *addr, cons
 
 /*
  * lookup_match() - what a packet that came in on @ifindex is for
- * @ingress: out: the device it came in on
+ * @ingress: out: index of the device it came in on
  *
  * A rule only holds on its own two devices: a packet from elsewhere that claims a backend's address
  * is spoofed, or routed past us on purpose.
@@ -66,36 +72,33 @@ static __always_inline bool addr_is_forwardable(const struct ip_addr *addr, cons
  */
 static __always_inline enum reason lookup_match(struct ruleset *rs, const struct packet *pkt,
 						__u32 ifindex, const int family,
-						struct match *match, struct device **ingress)
+						struct match *match, __u32 *ingress)
 {
-	struct device *public_dev, *backend_dev;
+	struct rule *in, *out;
 
-	match->out = NULL;
+	match->out = 0;
 	match->in = lookup_rule(rs, &pkt->dst, DIR_IN, pkt->proto, pkt->dport);
+	in = rule_get(rs, match->in); /* rule 0 is all zero */
+	*ingress = in->public_dev;
 	if (match->in) {
 		/* The public address as a source is spoofed; its answer would come round for ever.
 		 */
 		if (ip_addr_equal(&pkt->src, &pkt->dst))
 			return REASON_NOT_OURS;
-		public_dev = device_get(rs, match->in->public_dev);
-		backend_dev = device_get(rs, match->in->backend_dev);
-		if (ifindex == public_dev->ifindex && public_dev != backend_dev) {
-			*ingress = public_dev;
+		if (ifindex == device_get(rs, in->public_dev)->ifindex &&
+		    in->public_dev != in->backend_dev)
 			return addr_is_forwardable(&pkt->src, family) ? 0 : REASON_NOT_OURS;
-		}
-		*ingress = backend_dev;
-		if (ifindex != backend_dev->ifindex)
+		*ingress = in->backend_dev;
+		if (ifindex != device_get(rs, in->backend_dev)->ifindex)
 			return REASON_NOT_OURS;
 	}
 	match->out = lookup_rule(rs, &pkt->src, DIR_OUT, pkt->proto, pkt->sport);
-	if (match->out) {
-		backend_dev = device_get(rs, match->out->backend_dev);
-		if (ifindex == backend_dev->ifindex)
-			*ingress = backend_dev;
-		else
-			match->out = NULL;
-	}
-	if (!match->in && !match->out)
+	out = rule_get(rs, match->out);
+	if (match->out && ifindex == device_get(rs, out->backend_dev)->ifindex)
+		*ingress = out->backend_dev;
+	else
+		match->out = 0;
+	if (!(match->in | match->out))
 		return REASON_NOT_OURS;
 	return addr_is_forwardable(&pkt->src, family) && addr_is_forwardable(&pkt->dst, family)
 		       ? 0

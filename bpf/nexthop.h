@@ -64,40 +64,54 @@ static __always_inline bool device_takes_frames(const struct device *device, __u
 static __always_inline void hop_devices(struct ruleset *rs, const struct match *match,
 					struct device **near, struct device **far)
 {
-	struct rule *rule = match->in ? match->in : match->out;
+	struct rule *rule = rule_get(rs, match->in ? match->in : match->out);
 
 	*near = device_get(rs, rule->backend_dev);
 	*far = device_get(rs, rule->public_dev);
 }
 
 /*
- * hop_find_xdp() - next hop with both link-layer addresses, all that XDP can use
+ * hop_gateway() - may the default route be taken for a reply to @dst?
  *
- * Return: 0, or the reason to leave the packet to the TC program.
+ * Return: index of its next hop, or -1 when the kernel has to be asked.
  */
-static __always_inline enum reason hop_find_xdp(void *ctx, struct ruleset *rs,
-						const struct packet *pkt, const struct match *match,
-						const struct edit *edit, const int family,
-						struct hop *hop)
+static __always_inline int hop_gateway(struct ruleset *rs, const struct ip_addr *dst,
+				       const int family)
 {
-	struct device *near, *far;
-	int answer;
+	const enum ip_family index = family == AF_INET ? FAMILY_V4 : FAMILY_V6;
+	struct gateway *gateway = &rs->gateways[index];
+	__u64 key = near_key(dst, index);
 
-	hop_devices(rs, match, &near, &far);
-	if (match->in) {
-		struct nexthop *nexthop = &rs->nexthops[match->in->nexthop & (NEXTHOPS_MAX - 1)];
-
-		if (near->is_l3)
-			return REASON_LEFT_TO_TC;
-		if (nexthop->valid_until_ns > clock_now_ns()) {
-			if (pkt->l3_len > nexthop->mtu)
-				return REASON_TOO_BIG;
-			hop->ifindex = nexthop->ifindex;
-			__builtin_memcpy(hop->mac, nexthop->mac, sizeof(hop->mac));
-			return 0;
-		}
+	if (gateway->nears > NEARS_MAX)
+		return -1;
+	for (__u32 i = 0; i < NEARS_MAX; i++) {
+		if (i >= gateway->nears)
+			break;
+		if (!((key ^ gateway->near[i].addr) & gateway->near[i].mask))
+			return -1;
 	}
-	answer = hop_ask(ctx, edit, pkt->l3_len, family, hop);
+	return index;
+}
+
+/* hop_cached() - take the agent's next hop; false when it is stale. @too_big: out */
+static __always_inline bool hop_cached(struct ruleset *rs, __u32 index, const struct packet *pkt,
+				       struct hop *hop, bool *too_big)
+{
+	struct nexthop *nexthop = &rs->nexthops[index & (NEXTHOPS_MAX - 1)];
+
+	if (nexthop->valid_until_ns <= clock_now_ns())
+		return false;
+	*too_big = pkt->l3_len > nexthop->mtu;
+	hop->ifindex = nexthop->ifindex;
+	__builtin_memcpy(hop->mac, nexthop->mac, sizeof(hop->mac));
+	return true;
+}
+
+/* hop_asked() - the kernel's answer as a next hop for XDP; 0, or the reason not to use it */
+static __always_inline enum reason hop_asked(int answer, const struct device *near,
+					     const struct device *far, bool far_too,
+					     struct hop *hop)
+{
 	if (answer == BPF_FIB_LKUP_RET_FRAG_NEEDED)
 		return REASON_TOO_BIG;
 	if (hop_is_refused(answer))
@@ -112,7 +126,7 @@ static __always_inline enum reason hop_find_xdp(void *ctx, struct ruleset *rs,
 		return REASON_NO_NEIGHBOUR;
 	if (answer != BPF_FIB_LKUP_RET_SUCCESS ||
 	    !(device_takes_frames(near, hop->ifindex) ||
-	      (!match->in && device_takes_frames(far, hop->ifindex))))
+	      (far_too && device_takes_frames(far, hop->ifindex))))
 		return REASON_LEFT_TO_TC;
 	__builtin_memcpy(hop->mac, hop->fib.dmac, 6);
 	__builtin_memcpy(hop->mac + 6, hop->fib.smac, 6);
@@ -120,6 +134,29 @@ static __always_inline enum reason hop_find_xdp(void *ctx, struct ruleset *rs,
 	if (!(hop->mac[0] | hop->mac[1] | hop->mac[2] | hop->mac[3] | hop->mac[4] | hop->mac[5]))
 		return REASON_NO_NEIGHBOUR;
 	return 0;
+}
+
+/*
+ * hop_find_xdp() - next hop with both link-layer addresses, all that XDP can use
+ *
+ * Return: 0, or the reason to leave the packet to the TC program.
+ */
+static __always_inline enum reason hop_find_xdp(void *ctx, struct ruleset *rs,
+						const struct packet *pkt, const struct match *match,
+						const struct edit *edit, const int family,
+						struct hop *hop)
+{
+	struct device *near, *far;
+	bool too_big;
+	int cached;
+
+	hop_devices(rs, match, &near, &far);
+	if (match->in && near->is_l3)
+		return REASON_LEFT_TO_TC;
+	cached = match->in ? rule_get(rs, match->in)->nexthop : hop_gateway(rs, &edit->dst, family);
+	if (cached >= 0 && hop_cached(rs, cached, pkt, hop, &too_big))
+		return too_big ? REASON_TOO_BIG : 0;
+	return hop_asked(hop_ask(ctx, edit, pkt->l3_len, family, hop), near, far, !match->in, hop);
 }
 
 /*

@@ -49,8 +49,8 @@ static __always_inline enum reason check_l4(void *data, void *data_end, struct p
 }
 
 /* translate() - apply the matched rules to the tuple */
-static __always_inline void translate(const struct packet *pkt, const struct match *match,
-				      struct edit *edit)
+static __always_inline void translate(struct ruleset *rs, const struct packet *pkt,
+				      const struct match *match, struct edit *edit)
 {
 	edit->src = pkt->src;
 	edit->dst = pkt->dst;
@@ -59,26 +59,31 @@ static __always_inline void translate(const struct packet *pkt, const struct mat
 	edit->addr_delta = 0;
 	edit->port_delta = 0;
 	if (match->in) {
-		edit->dst = match->in->backend_addr;
-		edit->dport = bpf_htons(bpf_ntohs(pkt->dport) + match->in->shift);
-		edit->addr_delta = match->in->csum_delta;
+		struct rule *rule = rule_get(rs, match->in);
+
+		edit->dst = rule->backend_addr;
+		edit->dport = bpf_htons(bpf_ntohs(pkt->dport) + rule->shift);
+		edit->addr_delta = rule->csum_delta;
 		edit->port_delta = csum_delta(pkt->dport, edit->dport);
 	}
 	if (match->out) {
-		edit->src = match->out->public_addr;
-		edit->sport = bpf_htons(bpf_ntohs(pkt->sport) - match->out->shift);
-		edit->addr_delta = csum_add(edit->addr_delta, ~match->out->csum_delta);
+		struct rule *rule = rule_get(rs, match->out);
+
+		edit->src = rule->public_addr;
+		edit->sport = bpf_htons(bpf_ntohs(pkt->sport) - rule->shift);
+		edit->addr_delta = csum_add(edit->addr_delta, ~rule->csum_delta);
 		edit->port_delta = csum_add(edit->port_delta, csum_delta(pkt->sport, edit->sport));
 	}
 }
 
 /* count_match() - account a forwarded packet to its forwards */
-static __always_inline void count_match(const struct match *match, __u32 packets, __u32 bytes)
+static __always_inline void count_match(struct ruleset *rs, const struct match *match,
+					__u32 packets, __u32 bytes)
 {
 	if (match->in)
-		count_forward(match->in->counter, DIR_IN, packets, bytes);
+		count_forward(rule_get(rs, match->in)->counter, DIR_IN, packets, bytes);
 	if (match->out)
-		count_forward(match->out->counter, DIR_OUT, packets, bytes);
+		count_forward(rule_get(rs, match->out)->counter, DIR_OUT, packets, bytes);
 }
 
 #endif

@@ -9,9 +9,9 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 					      const int family, int *action)
 {
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
-	struct device *ingress = NULL;
 	struct packet pkt = {};
 	struct match match;
+	__u32 ingress;
 	struct edit edit;
 	struct hop hop;
 	enum reason reason;
@@ -23,19 +23,19 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 	reason = lookup_match(rs, &pkt, ctx->ingress_ifindex, family, &match, &ingress);
 	if (reason)
 		return reason;
-	if (!xdp_is_to_us(data, data_end, ingress))
+	if (!xdp_is_to_us(data, data_end, device_get(rs, ingress)))
 		return REASON_OTHER_HOST;
 	reason = check_l4(data, data_end, &pkt, family);
 	if (reason)
 		return reason;
-	translate(&pkt, &match, &edit);
+	translate(rs, &pkt, &match, &edit);
 	reason = hop_find_xdp(ctx, rs, &pkt, &match, &edit, family, &hop);
 	if (reason)
 		return reason;
 	reason = emit_xdp(ctx, &pkt, &edit, &hop, family);
 	if (reason)
 		return reason;
-	count_match(&match, 1, pkt.l3_len);
+	count_match(rs, &match, 1, pkt.l3_len);
 	*action = xdp_send(ctx, hop.ifindex);
 	return REASON_FORWARDED;
 }
@@ -84,8 +84,9 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, struct rules
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
 	struct packet pkt = { .is_gso = skb->gso_size != 0, .is_tagged = is_tagged };
-	struct device *ingress, *egress;
+	struct device *egress;
 	struct match match;
+	__u32 ingress;
 	struct edit edit;
 	struct hop hop;
 	enum reason reason;
@@ -100,7 +101,7 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, struct rules
 	reason = check_l4(data, data_end, &pkt, family);
 	if (reason)
 		return reason;
-	translate(&pkt, &match, &edit);
+	translate(rs, &pkt, &match, &edit);
 	reason = hop_find_tc(skb, rs, &match, &edit, family, &hop, &egress);
 	if (reason)
 		return reason;
@@ -110,7 +111,7 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, struct rules
 	reason = emit_tc(skb, &pkt, &edit, family);
 	if (reason)
 		return reason;
-	count_match(&match, tc_segments(skb, &pkt), pkt.l3_len);
+	count_match(rs, &match, tc_segments(skb, &pkt), pkt.l3_len);
 	*action = tc_send(egress, &hop);
 	return REASON_FORWARDED;
 }

@@ -33,9 +33,44 @@ void agent_block_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+static void refresh_device(struct plan_device *device, const struct host *host)
+{
+	const struct host_link *link = host_link_by_index(host, device->ifindex);
+
+	device->mtu = link && link->up ? link->mtu : 0;
+	if (link)
+		memcpy(device->mac, link->mac, sizeof(device->mac));
+}
+
+static void refresh_nexthop(struct plan *view, size_t index, const struct host *host)
+{
+	struct plan_nexthop *nexthop = &view->nexthops[index];
+	const struct plan_device *device = &view->devices[nexthop->device];
+	const struct host_neigh *neigh =
+		host_neigh_find(host, device->ifindex, &nexthop->neighbour);
+
+	if (device->mtu < nexthop->mtu)
+		nexthop->mtu = device->mtu;
+	nexthop->has_mac = device->mtu && neigh && neigh->usable;
+	if (nexthop->has_mac)
+		memcpy(nexthop->mac, neigh->mac, sizeof(nexthop->mac));
+}
+
+/* Let the kernel probe the neighbours, which no traffic of the host itself would do. */
+static void keep_warm(const struct plan *view)
+{
+	for (size_t i = 0; i < view->nexthop_count; i++) {
+		const struct plan_nexthop *nexthop = &view->nexthops[i];
+		const struct plan_device *device = &view->devices[nexthop->device];
+
+		if (!device->is_l3 && !ip_addr_is_any(&nexthop->neighbour))
+			host_neigh_resolve(device->ifindex, &nexthop->neighbour);
+	}
+}
+
 /*
- * One look at the network: give the programs the MAC addresses and MTUs of this moment, and let the
- * kernel probe the neighbours, which no traffic of the host itself would do.
+ * One look at the network: give the programs the MAC addresses, MTUs and default routes of this
+ * moment.
  *
  * Return: 0, or -ENOENT when the interface is not loaded any more.
  */
@@ -57,23 +92,12 @@ static int refresh(const char *bpffs, const char *iface)
 	view->device_count = state->device_count;
 	view->generation = state->generation;
 	view->nexthop_count = state->nexthop_count;
-	for (size_t i = 0; i < view->nexthop_count; i++) {
-		struct plan_nexthop *nexthop = &view->nexthops[i];
-		struct plan_device *device = &view->devices[nexthop->device];
-		const struct host_link *link = host_link_by_index(&host, device->ifindex);
-		const struct host_neigh *neigh =
-			host_neigh_find(&host, device->ifindex, &nexthop->neighbour);
-
-		if (!link || !link->up || device->is_l3)
-			continue;
-		memcpy(device->mac, link->mac, sizeof(device->mac));
-		if (link->mtu < nexthop->mtu)
-			nexthop->mtu = link->mtu;
-		nexthop->has_mac = neigh && neigh->usable;
-		if (nexthop->has_mac)
-			memcpy(nexthop->mac, neigh->mac, sizeof(nexthop->mac));
-		host_neigh_resolve(device->ifindex, &nexthop->neighbour);
-	}
+	for (size_t i = 0; i < view->device_count; i++)
+		refresh_device(&view->devices[i], &host);
+	for (size_t i = PLAN_FIRST_BACKEND; i < view->nexthop_count; i++)
+		refresh_nexthop(view, i, &host);
+	plan_gateways(view, &host);
+	keep_warm(view);
 	err = maps_nexthops_refresh(bpffs, iface, view);
 	host_free(&host);
 out:

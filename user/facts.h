@@ -95,6 +95,20 @@ struct host_route {
 	uint32_t mtu;
 };
 
+/**
+ * struct host_default - the default route of a family in the main table
+ * @usable:  one gateway on one device, and no policy rules, multipath or encapsulation
+ * @ifindex: egress device
+ * @gateway: next hop
+ * @mtu:     of the route when it has one, else 0
+ */
+struct host_default {
+	bool usable;
+	int ifindex;
+	struct ip_addr gateway;
+	uint32_t mtu;
+};
+
 /* What a socket is doing, as far as forwarding is concerned. */
 enum host_socket_state {
 	HOST_SOCKET_LISTEN,    /* TCP LISTEN, or a UDP socket bound without a peer */
@@ -123,6 +137,8 @@ struct host_socket {
 
 /**
  * struct host - a snapshot of everything the plan looks at
+ * @destinations: every prefix, of any table, that has a route of its own besides the default
+ * @defaults:   by family: the default route
  * @port_min, @port_max: net.ipv4.ip_local_port_range
  * @reserved:   net.ipv4.ip_local_reserved_ports
  * @forwarding_lo: by family: net.{ipv4,ipv6}.conf.lo.forwarding
@@ -138,6 +154,9 @@ struct host {
 	size_t neigh_count;
 	struct host_route *routes;
 	size_t route_count;
+	struct ip_prefix *destinations;
+	size_t destination_count;
+	struct host_default defaults[FAMILY_COUNT];
 	struct host_socket *sockets;
 	size_t socket_count;
 	uint16_t port_min, port_max;

@@ -58,8 +58,9 @@ static int read_session(struct host *host)
 int host_read(const struct host_route_query *queries, size_t query_count, struct host *host)
 {
 	static int (*const readers[])(struct host *) = {
-		host_links_read, host_addrs_read,     host_neighs_read, host_sockets_read,
-		read_port_range, read_reserved_ports, read_switches,	read_session,
+		host_links_read,	host_addrs_read,   host_neighs_read,
+		host_destinations_read, host_sockets_read, read_port_range,
+		read_reserved_ports,	read_switches,	   read_session,
 	};
 	int err = 0;
 
@@ -78,7 +79,8 @@ int host_read_network(struct host *host)
 	int err;
 
 	memset(host, 0, sizeof(*host));
-	err = host_links_read(host) ?: host_addrs_read(host) ?: host_neighs_read(host);
+	err = host_links_read(host) ?: host_addrs_read(host) ?: host_neighs_read(host) ?:
+	      host_destinations_read(host);
 	if (err)
 		host_free(host);
 	return err;
@@ -90,6 +92,7 @@ void host_free(struct host *host)
 	free(host->addrs);
 	free(host->neighs);
 	free(host->routes);
+	free(host->destinations);
 	free(host->sockets);
 	memset(host, 0, sizeof(*host));
 }

@@ -23,7 +23,10 @@ struct host_route_query {
  */
 int host_read(const struct host_route_query *queries, size_t query_count, struct host *host);
 
-/* host_read_network() - only links, addresses and neighbours, for those who look every second */
+/*
+ * host_read_network() - only links, addresses, neighbours, destinations and default routes, for
+ * those who look every second
+ */
 int host_read_network(struct host *host);
 
 /* host_free() - free the arrays of a snapshot */

@@ -72,10 +72,14 @@ bool host_addr_from_attr(const struct nlattr *attr, struct ip_addr *addr);
 /* host_addr_put_attr() - append @addr as 4 or 16 bytes; returns its address family, AF_* */
 uint8_t host_addr_put_attr(struct nlmsghdr *nlh, uint16_t type, const struct ip_addr *addr);
 
+/* host_metrics_mtu() - the MTU in an RTA_METRICS attribute, or 0 */
+uint32_t host_metrics_mtu(const struct nlattr *metrics);
+
 /* The readers fill their part of an otherwise untouched snapshot: 0, or -errno and nothing set. */
 int host_links_read(struct host *host);
 int host_addrs_read(struct host *host);
 int host_neighs_read(struct host *host);
+int host_destinations_read(struct host *host);
 int host_sockets_read(struct host *host);
 /* host_routes_read() - likewise, when the addresses are there */
 int host_routes_read(const struct host_route_query *queries, size_t query_count, struct host *host);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include "host_internal.h"
 
-static uint32_t metrics_mtu(const struct nlattr *metrics)
+uint32_t host_metrics_mtu(const struct nlattr *metrics)
 {
 	const struct nlattr *attr;
 
@@ -46,7 +46,7 @@ static int on_route(const struct nlmsghdr *nlh, void *data)
 			host_addr_from_attr(attr, &route->source);
 			break;
 		case RTA_METRICS:
-			route->mtu = metrics_mtu(attr);
+			route->mtu = host_metrics_mtu(attr);
 			break;
 		}
 	}

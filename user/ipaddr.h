@@ -7,14 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <netinet/in.h>
-#include <xdpfwd/addr.h>
+#include <xdpfwd/abi.h>
 
 /* Longest text form of an address, and of "[address]:port", with the final NUL. */
 #define IP_ADDR_STRLEN	   INET6_ADDRSTRLEN
 #define IP_ENDPOINT_STRLEN (INET6_ADDRSTRLEN + sizeof("[]:65535"))
-
-/* The two families as indices, for arrays that hold one thing of each. */
-enum ip_family { FAMILY_V4, FAMILY_V6, FAMILY_COUNT };
 
 /**
  * ip_addr_family() - the family of an address, as an index

@@ -103,6 +103,7 @@ static bool plan_public_device(struct planner *p)
 	memcpy(device->mac, link->mac, sizeof(device->mac));
 	device->mtu = link->mtu;
 	p->plan->device_count = 1;
+	p->plan->nexthop_count = PLAN_FIRST_BACKEND;
 	return true;
 }
 
@@ -158,8 +159,10 @@ struct plan *plan_make(const struct plan_input *in, struct diag_list *diags)
 			plan_rules(&p);
 		if (!diag_has_errors(diags))
 			plan_safety(&p);
-		if (!diag_has_errors(diags))
+		if (!diag_has_errors(diags)) {
+			plan_gateways(plan, in->host);
 			plan_hooks(&p);
+		}
 		if (!diag_has_errors(diags))
 			plan_counters(&p);
 	}

@@ -86,7 +86,8 @@ struct plan_device {
 
 /**
  * struct plan_nexthop - the way to one backend address
- * @backend:  index into config.backends
+  * @backend:  index into config.backends
+
  * @addr:     the backend's address
  * @neighbour: whom to ask for a link-layer address: a gateway or the backend
  * @device:   index into plan.devices
@@ -100,6 +101,16 @@ struct plan_nexthop {
 	uint32_t mtu;
 	bool has_mac;
 	uint8_t mac[6];
+};
+
+/* The first next hops are the gateways of the families, the others lead to backends. */
+#define PLAN_FIRST_BACKEND FAMILY_COUNT
+
+/* struct plan_gateway - the default route by the public device; near is as in struct gateway */
+struct plan_gateway {
+	bool usable;
+	struct near near[NEARS_MAX];
+	size_t near_count;
 };
 
 /**
@@ -146,6 +157,7 @@ struct plan {
 	size_t device_count;
 	struct plan_nexthop nexthops[NEXTHOPS_MAX];
 	size_t nexthop_count;
+	struct plan_gateway gateways[FAMILY_COUNT];
 	struct plan_rule *rules;
 	size_t rule_count;
 	struct plan_hook hooks[2 * DEVICES_MAX];
@@ -166,6 +178,14 @@ struct plan {
  * Return: the plan, or NULL when @diags holds an error (or memory ran out).
  */
 struct plan *plan_make(const struct plan_input *in, struct diag_list *diags);
+
+/**
+ * plan_gateways() - the default routes by the public device, so that XDP need not ask for each
+ * packet
+ * @plan: in: devices; out: gateways and their next hops
+ * @host: the routing table; the agent calls again when it may have changed
+ */
+void plan_gateways(struct plan *plan, const struct host *host);
 
 /* plan_equal() - true when applying @b after @a would change nothing but next hops */
 bool plan_equal(const struct plan *a, const struct plan *b);

@@ -116,7 +116,7 @@ static void add_nexthop(struct planner *p, size_t backend, const struct ip_addr 
 
 int plan_nexthop_find(const struct plan *plan, size_t backend, enum ip_family family)
 {
-	for (size_t i = 0; i < plan->nexthop_count; i++)
+	for (size_t i = PLAN_FIRST_BACKEND; i < plan->nexthop_count; i++)
 		if (plan->nexthops[i].backend == backend &&
 		    ip_addr_family(&plan->nexthops[i].addr) == family)
 			return i;

@@ -102,7 +102,7 @@ static void xdp_device(struct planner *p, size_t i, enum attach_kind kind)
 
 static bool any_l2_backend(const struct plan *plan)
 {
-	for (size_t i = 0; i < plan->nexthop_count; i++)
+	for (size_t i = PLAN_FIRST_BACKEND; i < plan->nexthop_count; i++)
 		if (!plan->devices[plan->nexthops[i].device].is_l3)
 			return true;
 	return false;

@@ -123,6 +123,9 @@ void planning_resolve_neighbours(const struct planning *planning)
 	const struct plan *plan = planning->plan;
 
 	for (size_t i = 0; i < plan->nexthop_count; i++) {
+		/* A family without a gateway has no address here. */
+		if (ip_addr_is_any(&plan->nexthops[i].neighbour))
+			continue;
 		const struct plan_device *device = &plan->devices[plan->nexthops[i].device];
 
 		if (!plan->nexthops[i].has_mac && !device->is_l3)

@@ -171,6 +171,25 @@ static void fill_devices(const struct plan *plan, struct ruleset *rs)
 	}
 }
 
+/* Entries first, then their number: a program meanwhile asks the kernel. */
+static void refresh_gateways(const struct plan *plan, struct ruleset *rs)
+{
+	for (int family = 0; family < FAMILY_COUNT; family++) {
+		const struct plan_gateway *from = &plan->gateways[family];
+		struct gateway *to = &rs->gateways[family];
+		bool same = to->nears == from->near_count &&
+			    !memcmp(to->near, from->near, sizeof(to->near));
+
+		if (from->usable && same)
+			continue;
+		__atomic_store_n(&to->nears, NEARS_MAX + 1, __ATOMIC_SEQ_CST);
+		if (!from->usable)
+			continue;
+		memcpy(to->near, from->near, sizeof(to->near));
+		__atomic_store_n(&to->nears, from->near_count, __ATOMIC_SEQ_CST);
+	}
+}
+
 void ruleset_refresh(const struct plan *plan, uint64_t valid_until_ns, struct ruleset *rs)
 {
 	for (size_t i = 0; i < plan->nexthop_count; i++) {
@@ -192,6 +211,7 @@ void ruleset_refresh(const struct plan *plan, uint64_t valid_until_ns, struct ru
 				 from->has_mac && !device->is_l3 ? valid_until_ns : 0,
 				 __ATOMIC_SEQ_CST);
 	}
+	refresh_gateways(plan, rs);
 }
 
 int ruleset_build(const struct plan *plan, uint64_t valid_until_ns, struct ruleset *rs,

@@ -114,7 +114,7 @@ static void print_backends(const struct state *state, const struct host *host)
 	struct table table = { .align = "llll" };
 
 	table_add(&table, "BACKEND|ADDRESS|DEVICE|NEXT HOP");
-	for (size_t i = 0; i < state->nexthop_count; i++) {
+	for (size_t i = PLAN_FIRST_BACKEND; i < state->nexthop_count; i++) {
 		char addr[IP_ADDR_STRLEN], hop[128];
 
 		table_add(&table, "%s|%s|%s|%s", state->backends[i].name,
@@ -223,7 +223,7 @@ json_t *show_status_json(const struct state *state, const struct host *host, pid
 					 attach_kind_hook(hook->kind), "mode",
 					 attach_kind_mode(hook->kind), "reason", hook->reason));
 	}
-	for (size_t i = 0; i < state->nexthop_count; i++) {
+	for (size_t i = PLAN_FIRST_BACKEND; i < state->nexthop_count; i++) {
 		char addr[IP_ADDR_STRLEN], hop[128];
 
 		json_array_append_new(

@@ -12,7 +12,7 @@ static void fill_nexthops(struct state *s, const struct plan *plan, const struct
 	s->device_count = plan->device_count;
 	memcpy(s->nexthops, plan->nexthops, sizeof(s->nexthops));
 	s->nexthop_count = plan->nexthop_count;
-	for (size_t i = 0; i < plan->nexthop_count; i++)
+	for (size_t i = PLAN_FIRST_BACKEND; i < plan->nexthop_count; i++)
 		snprintf(s->backends[i].name, sizeof(s->backends[i].name), "%s",
 			 config->backends[plan->nexthops[i].backend].name);
 }

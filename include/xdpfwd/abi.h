@@ -48,6 +48,7 @@ static inline _Bool reason_is_drop(enum reason reason)
 #define SLOTS_MAX     (1 << SLOTS_BITS)
 #define ADDRESSES_MAX 128
 #define NEXTHOPS_MAX  128
+#define NEARS_MAX     16
 #define RULES_MAX     2048
 #define TABLES_MAX    256
 #define PAGES_MAX     4096
@@ -97,6 +98,35 @@ struct nexthop {
 };
 _Static_assert(sizeof(struct nexthop) == 32, "layout of struct nexthop");
 
+/* Address families as indices. */
+enum ip_family { FAMILY_V4, FAMILY_V6, FAMILY_COUNT };
+
+/**
+ * struct near - destinations that have a route of their own
+ * @addr, @mask: the IPv4 address, or the first half of an IPv6 one, as it lies in memory
+ */
+struct near {
+	__u64 addr, mask;
+};
+
+/**
+ * struct gateway - when a family's default route, by the public device, can be taken unasked
+
+ * @nears:   entries of @near; NEARS_MAX + 1 when the default route cannot be used here
+ * @near:    for all of these, and perhaps some more, the kernel is asked instead
+ */
+struct gateway {
+	__u64 nears;
+	struct near near[NEARS_MAX];
+};
+_Static_assert(sizeof(struct gateway) == 264, "layout of struct gateway");
+
+/* near_key() - the part of an address that struct near looks at */
+static inline __u64 near_key(const struct ip_addr *addr, enum ip_family family)
+{
+	return family == FAMILY_V4 ? addr->w[3] : (__u64)addr->w[1] << 32 | addr->w[0];
+}
+
 /**
  * struct rule - one forward on one public address for one protocol
  * @public_addr:  what clients talk to
@@ -128,7 +158,9 @@ _Static_assert(sizeof(struct rule) == 64, "a rule is one cache line");
   * @generation: counts the loads of an interface; tells the agent whose next hops these are
  * @devices:   by index
 
- * @nexthops:  by index
+  * @nexthops:  by index; the first are the gateways of the families
+
+  * @gateways:  by family: the way to most clients
  * @slots:     by address_slot(): index into addresses
  * @addresses: by index, 0 unused
  * @rules:     by index, 0 unused
@@ -145,6 +177,8 @@ struct ruleset {
 	__u8 pad[52];
 	struct device devices[DEVICES_MAX];
 	struct nexthop nexthops[NEXTHOPS_MAX];
+	struct gateway gateways[FAMILY_COUNT];
+	__u8 pad2[48];
 	__u16 slots[SLOTS_MAX];
 	struct address addresses[ADDRESSES_MAX];
 	struct rule rules[RULES_MAX];
