@@ -35,47 +35,57 @@ static int device_index(struct planner *p, const struct host_link *link)
 	return plan->device_count++;
 }
 
-/* The device that leads to a backend, or NULL with the cause reported. */
-static const struct host_link *backend_link(struct planner *p, const struct config_backend *backend,
-					    const struct ip_addr *addr,
-					    const struct host_route *route)
+/* The device that the config names, if it does, is there and up. */
+static bool check_device(struct planner *p, const struct config_backend *backend)
 {
-	const struct host *host = p->in->host;
 	const struct host_link *link;
-	char text[IP_ADDR_STRLEN];
 
-	ip_addr_format(addr, text);
-	if (backend->device && !host_link_by_name(host, backend->device)) {
+	if (!backend->device)
+		return true;
+	link = host_link_by_name(p->in->host, backend->device);
+	if (!link)
 		diag_add(p->diags, DIAG_SYSTEM_ERROR, backend->device_place,
 			 "backend \"%s\": no device %s on this host; is the tunnel up?",
 			 backend->name, backend->device);
-		return NULL;
-	}
-	if (backend->device && !host_link_by_name(host, backend->device)->up) {
+	else if (!link->up)
 		diag_add(p->diags, DIAG_SYSTEM_ERROR, backend->device_place,
 			 "backend \"%s\": %s is down; bring it up: ip link set dev %s up",
 			 backend->name, backend->device, backend->device);
-		return NULL;
-	}
-	if (route->error) {
-		diag_add(p->diags, DIAG_SYSTEM_ERROR, backend->address_place,
-			 "backend \"%s\": %s to %s%s%s (%s); check: ip route get %s", backend->name,
-			 route->error == -EINVAL ? "cannot forward" : "no route", text,
+	return link && link->up;
+}
+
+/* The device that a route leads to, or NULL when it leads to no other host. */
+static const struct host_link *route_link(const struct host *host, const struct host_route *route)
+{
+	const struct host_link *link =
+		route->error ? NULL : host_link_by_index(host, route->ifindex);
+
+	return link && !link->loopback ? link : NULL;
+}
+
+/* @spare: the other address of a DNS name is reached, and does without this one. */
+static void report_route(struct planner *p, const struct config_backend *backend,
+			 const struct ip_addr *addr, const struct host_route *route, bool spare)
+{
+	enum diag_severity severity = spare ? DIAG_WARNING : DIAG_SYSTEM_ERROR;
+	const char *then = spare ? ", so only its other address is used" : "";
+	bool unusable = route->error == -EINVAL;
+	char text[IP_ADDR_STRLEN];
+
+	ip_addr_format(addr, text);
+	if (route->error)
+		diag_add(p->diags, severity, backend->address_place,
+			 "backend \"%s\": %s to %s%s%s (%s)%s; check: ip route get %s",
+			 backend->name, unusable ? "cannot forward" : "no route", text,
 			 backend->device ? " by " : "", backend->device ?: "",
-			 route->error == -EINVAL ? "an address of this host or blackholed"
-						 : strerror(-route->error),
-			 text);
-		return NULL;
-	}
-	link = host_link_by_index(host, route->ifindex);
-	if (!link || link->loopback) {
-		diag_add(p->diags, DIAG_SYSTEM_ERROR, backend->address_place,
-			 "backend \"%s\": %s is reached through the loopback device; give the "
+			 unusable ? "an address of this host or blackholed"
+				  : strerror(-route->error),
+			 then, text);
+	else
+		diag_add(p->diags, severity, backend->address_place,
+			 "backend \"%s\": %s is reached through the loopback device%s; give the "
 			 "address of another host",
-			 backend->name, text);
-		return NULL;
-	}
-	return link;
+			 backend->name, text, then);
 }
 
 static void add_nexthop(struct planner *p, size_t backend, const struct ip_addr *addr,
@@ -90,7 +100,8 @@ static void add_nexthop(struct planner *p, size_t backend, const struct ip_addr 
 		return;
 	if (plan->nexthop_count == NEXTHOPS_MAX) {
 		diag_add(p->diags, DIAG_CONFIG_ERROR, NOWHERE,
-			 "too many backends: at most %d addresses", NEXTHOPS_MAX);
+			 "too many backends: at most %d addresses",
+			 NEXTHOPS_MAX - PLAN_FIRST_BACKEND);
 		return;
 	}
 	plan->nexthop_count++;
@@ -101,17 +112,51 @@ static void add_nexthop(struct planner *p, size_t backend, const struct ip_addr 
 		.device = device,
 		.mtu = route->mtu && route->mtu < link->mtu ? route->mtu : link->mtu,
 	};
-	if (!strncmp(link->name, "tailscale", strlen("tailscale")))
-		diag_add(
-			p->diags, DIAG_WARNING, p->in->config->backends[backend].address_place,
-			"backend \"%s\": Tailscale drops packets with foreign source addresses, so "
-			"source = \"preserve\" does not get through %s; use WireGuard",
-			p->in->config->backends[backend].name, link->name);
 	neigh = host_neigh_find(p->in->host, link->ifindex, &nexthop->neighbour);
 	if (neigh && neigh->usable && link->is_l2) {
 		nexthop->has_mac = true;
 		memcpy(nexthop->mac, neigh->mac, sizeof(nexthop->mac));
 	}
+}
+
+static void warn_tailscale(struct planner *p, const struct config_backend *backend,
+			   const struct host_link *link)
+{
+	if (!strncmp(link->name, "tailscale", strlen("tailscale")))
+		diag_add(
+			p->diags, DIAG_WARNING, backend->address_place,
+			"backend \"%s\": Tailscale drops packets with foreign source addresses, so "
+			"source = \"preserve\" does not get through %s; use WireGuard",
+			backend->name, link->name);
+}
+
+/*
+ * Addresses in the config are all meant. What a DNS name resolves to is somebody else's to change,
+ * so one address of it that works is enough.
+ */
+static void plan_backend(struct planner *p, size_t index)
+{
+	const struct config_backend *backend = &p->in->config->backends[index];
+	const struct host_route *routes = &p->in->host->routes[index * FAMILY_COUNT];
+	const struct ip_addr *addrs = p->in->backend_addr[index];
+	const struct host_link *links[FAMILY_COUNT] = {}, *any = NULL;
+
+	if (!check_device(p, backend))
+		return;
+	for (int family = 0; family < FAMILY_COUNT; family++) {
+		if (p->in->backend_has[index][family])
+			links[family] = route_link(p->in->host, &routes[family]);
+		any = any ?: links[family];
+	}
+	for (int family = 0; family < FAMILY_COUNT; family++) {
+		if (links[family])
+			add_nexthop(p, index, &addrs[family], &routes[family], links[family]);
+		else if (p->in->backend_has[index][family])
+			report_route(p, backend, &addrs[family], &routes[family],
+				     backend->hostname && any);
+	}
+	if (any)
+		warn_tailscale(p, backend, any);
 }
 
 int plan_nexthop_find(const struct plan *plan, size_t backend, enum ip_family family)
@@ -127,20 +172,7 @@ void plan_backends(struct planner *p)
 {
 	const struct config *config = p->in->config;
 
-	for (size_t i = 0; i < config->backend_count; i++) {
-		if (!backend_is_used(config, i))
-			continue;
-		for (int family = 0; family < FAMILY_COUNT; family++) {
-			const struct ip_addr *addr = &p->in->backend_addr[i][family];
-			const struct host_route *route =
-				&p->in->host->routes[i * FAMILY_COUNT + family];
-			const struct host_link *link;
-
-			if (!p->in->backend_has[i][family])
-				continue;
-			link = backend_link(p, &config->backends[i], addr, route);
-			if (link)
-				add_nexthop(p, i, addr, route, link);
-		}
-	}
+	for (size_t i = 0; i < config->backend_count; i++)
+		if (backend_is_used(config, i))
+			plan_backend(p, i);
 }
