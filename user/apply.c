@@ -54,6 +54,17 @@ static const struct state_hook *find_hook(const struct state *state, const struc
 	return NULL;
 }
 
+/* Does the new state pin a link under the same name, for a device that was made anew? */
+static bool pin_is_taken(const struct state *state, const struct state_hook *hook)
+{
+	for (size_t i = 0; i < state->hook_count; i++)
+		if (!strcmp(state->hooks[i].device, hook->device) &&
+		    !strcmp(attach_kind_hook(state->hooks[i].kind), attach_kind_hook(hook->kind)) &&
+		    state->hooks[i].kind != ATTACH_CLSACT && hook->kind != ATTACH_CLSACT)
+			return true;
+	return false;
+}
+
 static struct undo *add_undo(struct transaction *t)
 {
 	return &t->undo[t->undo_count++];
@@ -185,7 +196,7 @@ static void remove_old_hooks(struct transaction *t)
 		const struct state_hook *hook = &t->old->hooks[i];
 		int err;
 
-		if (find_hook(t->new, hook))
+		if (find_hook(t->new, hook) || pin_is_taken(t->new, hook))
 			continue;
 		err = attach_remove(t->request->bpffs, t->new->iface, public_ifindex(t), hook,
 				    true);

@@ -46,8 +46,9 @@ int cmd_check(const struct options *options)
 	} else {
 		log_diags(&diags);
 		if (!code)
-			printf("%s: %zu forwards to %zu backends, no errors\n", options->config,
-			       config->forward_count, config->backend_count);
+			printf("%s: %zu forward%s to %zu backend%s, no errors\n", options->config,
+			       config->forward_count, config->forward_count == 1 ? "" : "s",
+			       config->backend_count, config->backend_count == 1 ? "" : "s");
 	}
 	config_free(config);
 	diag_free(&diags);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "diag.h"
 
 static const char *const severity_prefix[] = {
@@ -12,22 +13,37 @@ static const char *const severity_prefix[] = {
 	[DIAG_CONFIG_ERROR] = "",
 };
 
+static bool diag_is_known(const struct diag_list *list, const struct diag *diag)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct diag *item = &list->items[i];
+
+		if (item->severity == diag->severity && item->line == diag->line &&
+		    item->column == diag->column && !strcmp(item->text, diag->text))
+			return true;
+	}
+	return false;
+}
+
 void diag_add(struct diag_list *list, enum diag_severity severity, struct diag_place place,
 	      const char *fmt, ...)
 {
 	struct diag *items = reallocarray(list->items, list->count + 1, sizeof(*items));
-	char *text = NULL;
+	struct diag diag = { severity, place.line, place.column, NULL };
 	va_list args;
 	int len;
 
 	va_start(args, fmt);
-	len = vasprintf(&text, fmt, args);
+	len = vasprintf(&diag.text, fmt, args);
 	va_end(args);
 	/* A lost error would let a wrong config through, so there is no going on without it. */
 	if (!items || len < 0)
 		abort();
-	items[list->count++] = (struct diag){ severity, place.line, place.column, text };
 	list->items = items;
+	if (diag_is_known(list, &diag)) /* both address families often find the same */
+		free(diag.text);
+	else
+		items[list->count++] = diag;
 }
 
 bool diag_has_errors(const struct diag_list *list)

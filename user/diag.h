@@ -38,7 +38,7 @@ struct diag_place {
 	unsigned line, column;
 };
 
-/* diag_add() - append a finding; @fmt as for printf */
+/* diag_add() - append a finding unless the same is there already; @fmt as for printf */
 __attribute__((format(printf, 4, 5))) void diag_add(struct diag_list *list,
 						    enum diag_severity severity,
 						    struct diag_place place, const char *fmt, ...);

@@ -41,7 +41,7 @@ static void report_verifier(const char *log, struct diag_list *diags)
 
 static void report_failure(const struct loaded *loaded, int err, struct diag_list *diags)
 {
-	const char *mend = err == -EPERM || err == -EACCES   ? "run as root"
+	const char *mend = err == -EPERM ? "a container or a locked-down kernel may forbid it"
 			   : err == -ENOMEM || err == -E2BIG ? "free memory or raise its limit"
 							     : "report it with the output of -v";
 

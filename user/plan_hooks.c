@@ -4,6 +4,8 @@
 #include <string.h>
 #include "plan_internal.h"
 
+#define REASON_LEN sizeof(((struct plan_hook *)0)->reason)
+
 static void add_hook(struct planner *p, uint8_t device, enum attach_kind kind, const char *reason)
 {
 	struct plan_hook *hook = &p->plan->hooks[p->plan->hook_count++];
@@ -39,10 +41,13 @@ static bool refuse_foreign_xdp(struct planner *p, const struct host_link *link)
 	return true;
 }
 
-/* Why "auto" does not use native XDP on this device; NULL when it does. */
-static const char *auto_avoids(const struct planner *p, const struct host_link *link, char *buf,
-			       size_t len)
+/* Why "auto" does not use native XDP on this device, in @buf; NULL when it does. */
+static const char *auto_avoids(const struct planner *p, size_t device, char buf[REASON_LEN])
 {
+	const struct host_link *link =
+		host_link_by_index(p->in->host, p->plan->devices[device].ifindex);
+	size_t len = REASON_LEN;
+
 	if (!link->is_l2)
 		snprintf(buf, len, "%s has no Ethernet header: XDP cannot redirect into it",
 			 link->name);
@@ -65,17 +70,17 @@ static const char *auto_avoids(const struct planner *p, const struct host_link *
 	return buf[0] ? buf : NULL;
 }
 
-/* "auto": XDP only where a packet can go both ways by it; @reason says which device decided. */
-static bool auto_uses_xdp(struct planner *p, char *reason, size_t len)
+/* "auto": XDP only where a packet can go both ways by it. */
+static bool auto_uses_xdp(const struct planner *p)
 {
 	const struct plan *plan = p->plan;
 	bool pair = plan->device_count == 1; /* back out of the same device */
+	char why[REASON_LEN];
 
-	if (auto_avoids(p, host_link_by_index(p->in->host, plan->devices[0].ifindex), reason, len))
+	if (auto_avoids(p, 0, why))
 		return false;
 	for (size_t i = 1; i < plan->device_count; i++)
-		if (!auto_avoids(p, host_link_by_index(p->in->host, plan->devices[i].ifindex),
-				 reason, len))
+		if (!auto_avoids(p, i, why))
 			pair = true;
 	return pair;
 }
@@ -85,12 +90,11 @@ static void xdp_device(struct planner *p, size_t i, enum attach_kind kind)
 {
 	const struct plan_device *device = &p->plan->devices[i];
 	const struct host_link *link = host_link_by_index(p->in->host, device->ifindex);
-	char why[160];
+	char why[REASON_LEN];
 
 	if (device->is_l3)
 		return;
-	if (p->in->mode == MODE_AUTO &&
-	    (auto_avoids(p, link, why, sizeof(why)) || (i && xdp_is_foreign(p, link))))
+	if (p->in->mode == MODE_AUTO && (auto_avoids(p, i, why) || (i && xdp_is_foreign(p, link))))
 		return;
 	if (refuse_foreign_xdp(p, link))
 		return;
@@ -108,59 +112,84 @@ static bool any_l2_backend(const struct plan *plan)
 	return false;
 }
 
-/* Decide on XDP; @reason is why TC is there, too or alone. */
-static void plan_xdp(struct planner *p, char *reason, size_t len)
+/* Decide on XDP for all devices. */
+static void plan_xdp(struct planner *p)
 {
 	const struct plan *plan = p->plan;
-	const char *mode = plan_mode_name(p->in->mode);
 	bool wanted = p->in->mode == MODE_NATIVE || p->in->mode == MODE_GENERIC;
 
-	snprintf(reason, len, "complete path for what XDP leaves");
-	if (p->in->mode == MODE_TC) {
-		snprintf(reason, len, "--mode tc");
+	if (p->in->mode == MODE_TC)
 		return;
-	}
 	if (wanted && (plan->devices[0].is_l3 || !any_l2_backend(plan))) {
+		const struct plan_device *last = &plan->devices[plan->device_count - 1];
+		bool public_is_l3 = plan->devices[0].is_l3;
+
 		diag_add(p->diags, DIAG_SYSTEM_ERROR, NOWHERE,
 			 "--mode %s: %s has no Ethernet header, so XDP cannot forward between it "
 			 "and "
 			 "%s; use --mode tc or auto",
-			 mode,
-			 plan->devices[plan->devices[0].is_l3 ? 0 : plan->device_count - 1].name,
-			 plan->devices[plan->devices[0].is_l3 ? plan->device_count - 1 : 0].name);
+			 plan_mode_name(p->in->mode),
+			 public_is_l3 ? plan->devices[0].name : last->name,
+			 public_is_l3 ? last->name : plan->devices[0].name);
 		return;
 	}
 	if (p->in->mode == MODE_AUTO) {
 		if (refuse_foreign_xdp(p,
 				       host_link_by_index(p->in->host, plan->devices[0].ifindex)))
 			return;
-		if (!auto_uses_xdp(p, reason, len))
+		if (!auto_uses_xdp(p))
 			return;
-		snprintf(reason, len, "complete path for what XDP leaves");
 	}
 	for (size_t i = 0; i < plan->device_count; i++)
 		xdp_device(p, i,
 			   p->in->mode == MODE_GENERIC ? ATTACH_XDP_GENERIC : ATTACH_XDP_NATIVE);
 }
 
-void plan_hooks(struct planner *p)
+/* Why TC is there, beside XDP or alone. */
+static void tc_reason(const struct planner *p, size_t device, bool any_xdp, char reason[REASON_LEN])
 {
-	struct plan *plan = p->plan;
-	char reason[160];
+	if (p->in->mode == MODE_TC) {
+		snprintf(reason, REASON_LEN, "--mode tc");
+		return;
+	}
+	if (p->in->mode == MODE_AUTO && auto_avoids(p, device, reason))
+		return;
+	if (any_xdp) {
+		snprintf(reason, REASON_LEN, "complete path for what XDP leaves");
+		return;
+	}
+	/* The device could do better, the other end could not. */
+	for (size_t i = 0; i < p->plan->device_count; i++)
+		if (auto_avoids(p, i, reason))
+			return;
+}
 
-	plan_xdp(p, reason, sizeof(reason));
-	for (size_t i = 0; i < plan->device_count; i++)
-		add_hook(p, i, p->in->has_tcx ? ATTACH_TCX : ATTACH_CLSACT, reason);
-	/* bpf_fib_lookup() answers only where forwarding is on; loopback harms nobody (hop_ask()).
-	 */
-	for (int family = 0; family < FAMILY_COUNT; family++) {
-		static const char *const names[] = { "net.ipv4.conf.lo.forwarding",
-						     "net.ipv6.conf.lo.forwarding" };
+/* bpf_fib_lookup() answers only where forwarding is on; on loopback that harms nobody (hop_ask()).
+ */
+static void plan_forwarding(struct planner *p)
+{
+	static const char *const names[FAMILY_COUNT] = { "net.ipv4.conf.lo.forwarding",
+							 "net.ipv6.conf.lo.forwarding" };
 
-		plan->sysctls[plan->sysctl_count++] = (struct plan_sysctl){
+	for (int family = 0; family < FAMILY_COUNT; family++)
+		p->plan->sysctls[p->plan->sysctl_count++] = (struct plan_sysctl){
 			.name = names[family],
 			.before = strdup(p->in->forwarding_before[family] ? "1" : "0"),
 			.value = strdup("1"),
 		};
+}
+
+void plan_hooks(struct planner *p)
+{
+	struct plan *plan = p->plan;
+	char reason[REASON_LEN];
+	bool any_xdp;
+
+	plan_xdp(p);
+	any_xdp = plan->hook_count > 0;
+	for (size_t i = 0; i < plan->device_count; i++) {
+		tc_reason(p, i, any_xdp, reason);
+		add_hook(p, i, p->in->has_tcx ? ATTACH_TCX : ATTACH_CLSACT, reason);
 	}
+	plan_forwarding(p);
 }

@@ -56,7 +56,7 @@ void show_stats(const struct state *state, const struct maps_counters *counters)
 		if (!reason_is_drop(reason) || !total)
 			continue;
 		if (!table.count)
-			table_add(&table, "DROPPED|REASON|");
+			table_add(&table, "DROPPED|REASON|MEANING");
 		table_add(&table, "%" PRIu64 "|%s|%s", total, maps_reason_name(reason),
 			  maps_reason_help(reason));
 	}
