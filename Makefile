@@ -32,10 +32,15 @@ endif
 USER_OBJS := $(patsubst user/%,$(BUILD)/user/%.o,$(wildcard user/*.c user/*.cpp))
 LIB_OBJS  := $(filter-out %/main.c.o,$(USER_OBJS))
 TEST_BINS := $(BUILD)/test-unit $(BUILD)/test-bpf
+BENCH_BINS := $(BUILD)/bench-flood
+# For the kernel matrix: the object by each compiler, and the guests' tools.
+CLANG_OBJS   := $(patsubst %,$(BUILD)/kernels/clang-%.bpf.o,14 16 19)
+KERNEL_TOOLS := $(addprefix $(BUILD)/kernels/,traffic tunnel verifier pass.bpf.o)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all help deps demo test test-unit test-bpf test-e2e fuzz lint format vmlinux install clean
+.PHONY: all help deps demo test test-unit test-bpf test-e2e fuzz lint format vmlinux install clean \
+	test-kernels budget kernel-tools bench bench-quick FORCE
 
 all: $(BUILD)/xdpfwd
 
@@ -47,7 +52,14 @@ $(BUILD)/xdpfwd: $(USER_OBJS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/xdpfwd.bpf.o: bpf/xdpfwd.bpf.c $(wildcard bpf/*.h include/xdpfwd/* vmlinux/*.h)
+# Another compiler than the last time makes the object anew.
+$(BUILD)/clang: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CLANG)' | cmp -s - $@ || echo '$(CLANG)' > $@
+
+$(BUILD)/xdpfwd.bpf.o: $(BUILD)/clang
+$(CLANG_OBJS): override CLANG = $(@F:.bpf.o=)
+$(BUILD)/xdpfwd.bpf.o $(CLANG_OBJS): bpf/xdpfwd.bpf.c $(wildcard bpf/*.h include/xdpfwd/* vmlinux/*.h)
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPFFLAGS) -c $< -o $@.tmp
@@ -76,9 +88,21 @@ $(TEST_BINS): $(LIB_OBJS)
 $(BUILD)/test-unit: $(patsubst %,$(BUILD)/%.o,$(wildcard tests/unit/*.c))
 $(BUILD)/test-bpf: $(patsubst %,$(BUILD)/%.o,$(wildcard tests/bpf/*.c) tests/lib/packet.c)
 
+$(BUILD)/kernels/%.bpf.o: tests/kernels/%.bpf.c
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPFFLAGS) -c $< -o $@
+
+$(BUILD)/kernels/%: tests/kernels/%.c
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -lbpf
+
+kernel-tools: $(BUILD)/xdpfwd $(CLANG_OBJS) $(KERNEL_TOOLS)
+
 ## deps       install what building, testing and the demo need (apt-get, root)
 deps:
-	$(Q)scripts/deps.sh build test demo
+	$(Q)scripts/deps.sh build test demo kernels
 
 ## demo       install, build, and run the main job in a lab of namespaces (root)
 demo:
@@ -88,7 +112,7 @@ demo:
 
 ## test       install, build, and pass every test (root)
 test:
-	$(Q)scripts/deps.sh build test demo
+	$(Q)scripts/deps.sh build test demo kernels
 	$(Q)tests/run.sh
 
 ## test-unit  the unit tests        (test-bpf, test-e2e: the other kinds)
@@ -100,6 +124,36 @@ test-bpf: $(BUILD)/test-bpf
 
 test-e2e: $(BUILD)/xdpfwd
 	$(Q)tests/e2e/run.sh
+
+## test-kernels  install, build, and run the kernel matrix, or only ROWS of it (root)
+test-kernels:
+	$(Q)scripts/deps.sh build kernels
+	$(Q)tests/kernels/run.sh $(ROWS)
+
+## budget     measure what the programs cost each kernel's verifier, and accept it (root)
+budget:
+	$(Q)scripts/deps.sh build kernels
+	$(Q)tests/kernels/run.sh --budget
+
+# Programs of the benchmark are built like those of the forwarder.
+$(BUILD)/tests/perf/%.skel.h: tests/perf/%.bpf.c $(wildcard bpf/*.h include/xdpfwd/* vmlinux/*.h)
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPFFLAGS) -iquote bpf -c $< -o $(@:.skel.h=.bpf.o)
+	$(Q)$(BPFTOOL) gen skeleton $(@:.skel.h=.bpf.o) name $*_bpf > $@
+
+$(BUILD)/tests/perf/flood.c.o: $(BUILD)/tests/perf/flood.skel.h
+$(BENCH_BINS): $(BUILD)/bench-%: $(BUILD)/tests/perf/%.c.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+## bench      measure everything, write docs/performance.* (root, 10 minutes; bench-quick: 1)
+bench: $(BUILD)/xdpfwd $(BENCH_BINS)
+	$(Q)scripts/deps.sh bench
+	$(Q)tests/perf/bench.py --write
+
+bench-quick: $(BUILD)/xdpfwd $(BENCH_BINS)
+	$(Q)tests/perf/bench.py --quick
 
 ## fuzz       fuzz the config for FUZZ_SECONDS (60)
 FUZZ_SECONDS ?= 60
@@ -124,6 +178,9 @@ vmlinux:
 install: $(BUILD)/xdpfwd
 	install -D -m 755 $< $(DESTDIR)$(PREFIX)/sbin/xdpfwd
 	install -D -m 644 docs/xdpfwd.8 $(DESTDIR)$(PREFIX)/share/man/man8/xdpfwd.8
+	install -D -m 644 docs/ports.toml.5 $(DESTDIR)$(PREFIX)/share/man/man5/ports.toml.5
+	install -D -m 644 packaging/completion/xdpfwd.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdpfwd
 
 ## clean      remove what was built
 clean:
