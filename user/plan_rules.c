@@ -107,6 +107,28 @@ static bool host_has_addr(const struct planner *p, const struct ip_addr *addr)
 	return false;
 }
 
+/* Is there a next hop for any of the forward's public addresses? */
+static bool any_served(const struct planner *p, const struct config_forward *f)
+{
+	for (size_t i = 0; i < f->address_count; i++)
+		if (plan_nexthop_find(p->plan, f->backend, ip_addr_family(&f->addresses[i])) >= 0)
+			return true;
+	return false;
+}
+
+/* Not the config's fault when the backend is a name: what it resolves to may change. */
+static void report_family(struct planner *p, const struct config_forward *f, const char *addr)
+{
+	const struct config_backend *backend = &p->in->config->backends[f->backend];
+	enum diag_severity severity = !backend->hostname ? DIAG_CONFIG_ERROR
+				      : any_served(p, f) ? DIAG_WARNING
+							 : DIAG_SYSTEM_ERROR;
+
+	diag_add(p->diags, severity, f->address_place,
+		 "forward \"%s\": backend \"%s\" has no address of the family of %s", f->name,
+		 backend->name, addr);
+}
+
 static void add_explicit(struct planner *p, size_t forward)
 {
 	const struct config_forward *f = &p->in->config->forwards[forward];
@@ -120,10 +142,7 @@ static void add_explicit(struct planner *p, size_t forward)
 				 "packets for it arrive there",
 				 f->name, text, p->plan->iface);
 		if (!add_address(p, forward, &f->addresses[i]))
-			diag_add(
-				p->diags, DIAG_CONFIG_ERROR, f->address_place,
-				"forward \"%s\": backend \"%s\" has no address of the family of %s",
-				f->name, p->in->config->backends[f->backend].name, text);
+			report_family(p, f, text);
 	}
 }
 
