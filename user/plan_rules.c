@@ -146,7 +146,15 @@ static void add_explicit(struct planner *p, size_t forward)
 	}
 }
 
-/* One note naming the addresses of the interface that stay out, whatever the forward. */
+static bool is_forwarded(const struct plan *plan, const struct ip_addr *addr)
+{
+	for (size_t i = 0; i < plan->rule_count; i++)
+		if (ip_addr_equal(&plan->rules[i].public_addr, addr))
+			return true;
+	return false;
+}
+
+/* One note naming the addresses of the interface that stay out, beside the primary ones. */
 static void note_other_addresses(struct planner *p)
 {
 	const struct host *host = p->in->host;
@@ -158,7 +166,8 @@ static void note_other_addresses(struct planner *p)
 
 		if (addr->ifindex != p->plan->devices[0].ifindex || !addr->global)
 			continue;
-		if (primary_addr(host, addr->ifindex, ip_addr_family(&addr->addr)) == addr)
+		if (primary_addr(host, addr->ifindex, ip_addr_family(&addr->addr)) == addr ||
+		    is_forwarded(p->plan, &addr->addr))
 			continue;
 		if (used < sizeof(list))
 			used += snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "",
