@@ -18,43 +18,43 @@ static const struct host_addr *primary_addr(const struct host *host, int ifindex
 	return NULL;
 }
 
-/* A second rule for one public port, or a second way back from one backend port, cannot hold. */
-static void check_conflicts(struct planner *p, const struct plan_rule *new)
+/* The first port that two sets share once they are shifted, or 0. */
+static unsigned common_port(const struct plan_rule *a, int a_shift, const struct plan_rule *b,
+			    int b_shift)
 {
-	const struct config_forward *forwards = p->in->config->forwards;
-	const struct config_forward *f = &forwards[new->forward];
+	struct port_range first = { 0, 0 };
+	struct port_set x, y;
 
-	for (size_t i = 0; i + 1 < p->plan->rule_count; i++) {
-		const struct plan_rule *old = &p->plan->rules[i];
-		const struct config_forward *of = &forwards[old->forward];
-		struct port_set common, theirs;
-		struct port_range first = { 0, 0 };
+	port_set_shifted(&a->ports, a_shift, &x);
+	port_set_shifted(&b->ports, b_shift, &y);
+	port_set_intersect(&x, &y);
+	return port_set_next(&x, &first) ? first.first : 0;
+}
 
-		if (old->proto != new->proto)
-			continue;
-		common = new->ports;
-		port_set_intersect(&common, &old->ports);
-		if (ip_addr_equal(&old->public_addr, &new->public_addr) &&
-		    port_set_next(&common, &first))
-			diag_add(p->diags, DIAG_CONFIG_ERROR, f->ports_place,
-				 "forward \"%s\": %s port %u is already forwarded by \"%s\" (line "
-				 "%u)",
-				 f->name, proto_name(new->proto), first.first, of->name,
-				 of->ports_place.line);
-		port_set_shifted(&new->ports, new->shift, &common);
-		port_set_shifted(&old->ports, old->shift, &theirs);
-		port_set_intersect(&common, &theirs);
-		first = (struct port_range){ 0, 0 };
-		if (ip_addr_equal(&old->backend_addr, &new->backend_addr) &&
-		    port_set_next(&common, &first))
-			diag_add(p->diags, DIAG_CONFIG_ERROR, f->ports_place,
-				 "forward \"%s\" (line %u) and \"%s\" (line %u) both reach %s port "
-				 "%u "
-				 "of one backend: with source = \"preserve\" the way back is "
-				 "ambiguous; give one of them another to_port or backend",
-				 f->name, f->place.line, of->name, of->place.line,
-				 proto_name(new->proto), first.first);
-	}
+/* A second rule for one public port, or a second way back from one backend port, cannot hold. */
+static void check_conflict(struct planner *p, const struct plan_rule *old,
+			   const struct plan_rule *new)
+{
+	const struct config_forward *f = &p->in->config->forwards[new->forward];
+	const struct config_forward *of = &p->in->config->forwards[old->forward];
+	unsigned port = 0;
+
+	if (ip_addr_equal(&old->public_addr, &new->public_addr))
+		port = common_port(new, 0, old, 0);
+	if (port)
+		diag_add(p->diags, DIAG_CONFIG_ERROR, f->ports_place,
+			 "forward \"%s\": %s port %u is already forwarded by \"%s\" (line %u)",
+			 f->name, proto_name(new->proto), port, of->name, of->ports_place.line);
+	port = 0;
+	if (ip_addr_equal(&old->backend_addr, &new->backend_addr))
+		port = common_port(new, new->shift, old, old->shift);
+	if (port)
+		diag_add(p->diags, DIAG_CONFIG_ERROR, f->ports_place,
+			 "forward \"%s\" (line %u) and \"%s\" (line %u) both reach %s port %u of "
+			 "one backend: with source = \"preserve\" the way back is ambiguous; give "
+			 "one of them another to_port or backend",
+			 f->name, f->place.line, of->name, of->place.line, proto_name(new->proto),
+			 port);
 }
 
 static void add_rule(struct planner *p, size_t forward, enum proto proto,
@@ -79,7 +79,9 @@ static void add_rule(struct planner *p, size_t forward, enum proto proto,
 		.shift = f->shift,
 		.nexthop = nexthop,
 	};
-	check_conflicts(p, rule);
+	for (size_t i = 0; i + 1 < p->plan->rule_count; i++)
+		if (rules[i].proto == rule->proto)
+			check_conflict(p, &rules[i], rule);
 }
 
 /* All protocols of one forward on one public address; false when the backend lacks the family. */
