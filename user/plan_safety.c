@@ -62,48 +62,49 @@ static void exclude_port(struct plan_rule *rule, unsigned port)
 	port_set_remove(&rule->ports, (struct port_range){ port, port });
 }
 
-/* What to do about one socket that hears a port of one rule. */
+/*
+ * What to do about one socket that hears a port of one rule. @told holds the ports of this forward
+ * that a finding was made about: other rules of it only leave them out.
+ */
 static void keep_socket(struct planner *p, struct plan_rule *rule, const struct host_socket *socket,
-			struct port_set *busy)
+			struct port_set *told, struct port_set *busy)
 {
 	const struct config_forward *f = &p->in->config->forwards[rule->forward];
 	const char *proto = proto_name(rule->proto), *owner = socket_owner(socket);
 	unsigned port = socket->local_port;
 
-	if (socket_is_tunnel(p, socket)) {
+	if (port_set_has(told, port)) {
+		exclude_port(rule, port);
+		return;
+	}
+	if (socket_is_tunnel(p, socket))
 		diag_add(
 			p->diags, DIAG_WARNING, f->ports_place,
 			"forward \"%s\": %s port %u stays with this host: it carries the tunnel to "
 			"the backend (%s); add exclude = [%u] to say so yourself",
 			f->name, proto, port, owner, port);
-		exclude_port(rule, port);
-	} else if (p->in->force) {
+	else if (p->in->force)
 		return;
-	} else if (port_set_has(&f->named[rule->proto], port)) {
+	else if (port_set_has(&f->named[rule->proto], port))
 		diag_add(p->diags, DIAG_SYSTEM_ERROR, f->ports_place,
 			 "forward \"%s\": %s port %u is in use on this host by %s; stop it, take "
-			 "the "
-			 "port out, or forward it anyway with --force",
+			 "the port out, or forward it anyway with --force",
 			 f->name, proto, port, owner);
-		exclude_port(rule, port); /* one line for each port */
-	} else if (socket->state == HOST_SOCKET_LISTEN && socket->process[0]) {
+	else if (socket->state == HOST_SOCKET_LISTEN && socket->process[0])
 		diag_add(p->diags, DIAG_WARNING, f->ports_place,
 			 "forward \"%s\": %s port %u stays with this host: %s listens there; add "
 			 "exclude = [%u], or forward it anyway with --force",
 			 f->name, proto, port, owner, port);
-		exclude_port(rule, port);
-	} else {
+	else
 		port_set_add(busy, (struct port_range){ port, port });
-		exclude_port(rule, port);
-	}
+	port_set_add(told, (struct port_range){ port, port });
+	exclude_port(rule, port);
 }
 
-static void keep_sockets(struct planner *p, struct plan_rule *rule)
+static void keep_sockets(struct planner *p, struct plan_rule *rule, struct port_set *told,
+			 struct port_set *busy)
 {
 	const struct host *host = p->in->host;
-	const struct config_forward *f = &p->in->config->forwards[rule->forward];
-	struct port_set busy = {};
-	char *list;
 
 	for (size_t i = 0; i < host->socket_count; i++) {
 		const struct host_socket *socket = &host->sockets[i];
@@ -111,15 +112,22 @@ static void keep_sockets(struct planner *p, struct plan_rule *rule)
 		if (socket->proto == rule->proto &&
 		    port_set_has(&rule->ports, socket->local_port) &&
 		    socket_hears(socket, &rule->public_addr))
-			keep_socket(p, rule, socket, &busy);
+			keep_socket(p, rule, socket, told, busy);
 	}
-	if (port_set_is_empty(&busy))
+}
+
+static void warn_busy(struct planner *p, const struct config_forward *f, enum proto proto,
+		      const struct port_set *busy)
+{
+	char *list;
+
+	if (port_set_is_empty(busy))
 		return;
-	list = port_set_format(&busy);
+	list = port_set_format(busy);
 	diag_add(p->diags, DIAG_WARNING, f->ports_place,
 		 "forward \"%s\": %s ports in use by this host stay with it until the next reload: "
 		 "%s",
-		 f->name, proto_name(rule->proto), list ?: "");
+		 f->name, proto_name(proto), list ?: "");
 	free(list);
 }
 
@@ -130,27 +138,49 @@ static bool socket_is_ssh(const struct host_socket *socket)
 	       (has_prefix(socket->process, "sshd") || socket->local_port == SSH_PORT);
 }
 
-static void refuse_ssh(struct planner *p, const struct plan_rule *rule)
+static void refuse_ssh_port(struct planner *p, struct plan_rule *rule, unsigned port,
+			    struct port_set *told)
 {
 	const struct config_forward *f = &p->in->config->forwards[rule->forward];
+
+	if (!port_set_has(&rule->ports, port))
+		return;
+	if (!port_set_has(told, port))
+		diag_add(p->diags, DIAG_SYSTEM_ERROR, f->ports_place,
+			 "forward \"%s\": tcp port %u carries an SSH session to this host, which "
+			 "would be cut off; add exclude = [%u], or insist with --force",
+			 f->name, port, port);
+	port_set_add(told, (struct port_range){ port, port });
+	exclude_port(rule, port);
+}
+
+static void refuse_ssh(struct planner *p, struct plan_rule *rule, struct port_set *told)
+{
 	const struct host *host = p->in->host;
-	unsigned port = 0;
 
 	if (rule->proto != PROTO_TCP || p->in->force)
 		return;
-	if (host->ssh_port && port_set_has(&rule->ports, host->ssh_port))
-		port = host->ssh_port;
-	for (size_t i = 0; i < host->socket_count && !port; i++)
+	refuse_ssh_port(p, rule, host->ssh_port, told);
+	for (size_t i = 0; i < host->socket_count; i++)
 		if (socket_is_ssh(&host->sockets[i]) &&
-		    port_set_has(&rule->ports, host->sockets[i].local_port) &&
 		    socket_hears(&host->sockets[i], &rule->public_addr))
-			port = host->sockets[i].local_port;
-	if (port)
-		diag_add(p->diags, DIAG_SYSTEM_ERROR, f->ports_place,
-			 "forward \"%s\": tcp port %u carries an SSH session to this host, which "
-			 "would "
-			 "be cut off; add exclude = [%u], or insist with --force",
-			 f->name, port, port);
+			refuse_ssh_port(p, rule, host->sockets[i].local_port, told);
+}
+
+/* All addresses of one forward together, so that each of its ports is told once. */
+static void keep_forward(struct planner *p, size_t forward, enum proto proto)
+{
+	struct port_set told = {}, busy = {};
+
+	for (size_t i = 0; i < p->plan->rule_count; i++) {
+		struct plan_rule *rule = &p->plan->rules[i];
+
+		if (rule->forward != forward || rule->proto != proto)
+			continue;
+		refuse_ssh(p, rule, &told);
+		keep_sockets(p, rule, &told, &busy);
+	}
+	warn_busy(p, &p->in->config->forwards[forward], proto, &busy);
 }
 
 /* Ports of ranges, and single ports that the kernel would hand out, must not become sources. */
@@ -185,15 +215,13 @@ static void check_ephemeral(struct planner *p, const struct port_set *reserved)
 	if (!count)
 		diag_add(p->diags, DIAG_CONFIG_ERROR, p->in->config->forwards[0].ports_place,
 			 "the forwards cover all of this host's own ephemeral ports (%u-%u): it "
-			 "could "
-			 "open no connection of its own; forward fewer ports or widen "
+			 "could open no connection of its own; forward fewer ports or widen "
 			 "net.ipv4.ip_local_port_range",
 			 host->port_min, host->port_max);
 	else if (count < EPHEMERAL_FEW)
 		diag_add(p->diags, DIAG_WARNING, NOWHERE,
 			 "only %u of this host's own ephemeral ports are left; forward fewer ports "
-			 "or "
-			 "widen net.ipv4.ip_local_port_range",
+			 "or widen net.ipv4.ip_local_port_range",
 			 count);
 }
 
@@ -229,10 +257,9 @@ static void drop_empty_rules(struct planner *p)
 
 void plan_safety(struct planner *p)
 {
-	for (size_t i = 0; i < p->plan->rule_count; i++) {
-		refuse_ssh(p, &p->plan->rules[i]);
-		keep_sockets(p, &p->plan->rules[i]);
-	}
+	for (size_t i = 0; i < p->in->config->forward_count; i++)
+		for (int proto = 0; proto < PROTO_COUNT; proto++)
+			keep_forward(p, i, proto);
 	drop_empty_rules(p);
 	plan_reserved(p);
 }
