@@ -24,28 +24,44 @@ static bool has_prefix(const char *text, const char *prefix)
 	return !strncmp(text, prefix, strlen(prefix));
 }
 
-/*
- * Does this socket carry a tunnel to a backend? A WireGuard device's socket belongs to the kernel;
- * a tun device's belongs to one of the programs that make such devices.
- */
-static bool socket_is_tunnel(const struct planner *p, const struct host_socket *socket)
+/* The programs that make tun and tap devices. */
+static bool is_tunnel_program(const char *name)
 {
 	static const char *const programs[] = { "wireguard-go", "boringtun", "tailscaled",
 						"openvpn",	"nebula",    "zerotier",
 						"netbird" };
 
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (has_prefix(name, programs[i]))
+			return true;
+	return false;
+}
+
+/* Do packets through this device travel in a socket of this host? */
+static bool link_is_tunnel(const struct host_link *link)
+{
+	return !link->is_l2 || !strcmp(link->kind, "tun") || !strcmp(link->kind, "vxlan") ||
+	       !strcmp(link->kind, "geneve");
+}
+
+/*
+ * Does this socket carry a tunnel to a backend? A WireGuard device's socket belongs to the kernel;
+ * without a full look into /proc it only shows no process. The kernel's TCP sockets are those of
+ * network file systems, and connections whose process has ended.
+ */
+static bool socket_is_tunnel(const struct planner *p, const struct host_socket *socket)
+{
 	for (size_t i = 1; i < p->plan->device_count; i++) {
 		const struct host_link *link =
 			host_link_by_index(p->in->host, p->plan->devices[i].ifindex);
+		bool kernels;
 
-		if (!link || link->is_l2)
+		if (!link || !link_is_tunnel(link))
 			continue;
-		/* Without a full look into /proc a kernel socket only shows no process. */
-		if (!socket->inode || (!socket->process[0] && !strcmp(link->kind, "wireguard")))
+		kernels = socket->proto == PROTO_UDP && !socket->process[0] &&
+			  (!socket->inode || !strcmp(link->kind, "wireguard"));
+		if (kernels || is_tunnel_program(socket->process))
 			return true;
-		for (size_t n = 0; n < sizeof(programs) / sizeof(programs[0]); n++)
-			if (has_prefix(socket->process, programs[n]))
-				return true;
 	}
 	return false;
 }
