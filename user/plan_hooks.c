@@ -74,13 +74,16 @@ static const char *auto_avoids(const struct planner *p, size_t device, char buf[
 static bool auto_uses_xdp(const struct planner *p)
 {
 	const struct plan *plan = p->plan;
-	bool pair = plan->device_count == 1; /* back out of the same device */
+	bool pair = false;
 	char why[REASON_LEN];
 
 	if (auto_avoids(p, 0, why))
 		return false;
 	for (size_t i = 1; i < plan->device_count; i++)
 		if (!auto_avoids(p, i, why))
+			pair = true;
+	for (size_t i = PLAN_FIRST_BACKEND; i < plan->nexthop_count; i++)
+		if (!plan->nexthops[i].device) /* back out of the same device */
 			pair = true;
 	return pair;
 }
