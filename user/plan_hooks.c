@@ -61,6 +61,9 @@ static const char *auto_avoids(const struct planner *p, size_t device, char buf[
 	else if (link->mtu > 3498)
 		snprintf(buf, len, "%s has an MTU of %u: a frame does not fit one page", link->name,
 			 link->mtu);
+	else if (xdp_is_foreign(p, link))
+		snprintf(buf, len, "%s already runs the XDP program \"%s\" (id %u)", link->name,
+			 link->xdp_name, link->xdp_prog_id);
 	else
 		buf[0] = '\0';
 	for (size_t i = 0; i < p->in->refusal_count && !buf[0]; i++)
@@ -97,7 +100,7 @@ static void xdp_device(struct planner *p, size_t i, enum attach_kind kind)
 
 	if (device->is_l3)
 		return;
-	if (p->in->mode == MODE_AUTO && (auto_avoids(p, i, why) || (i && xdp_is_foreign(p, link))))
+	if (p->in->mode == MODE_AUTO && auto_avoids(p, i, why))
 		return;
 	if (refuse_foreign_xdp(p, link))
 		return;
@@ -185,7 +188,7 @@ static void plan_forwarding(struct planner *p)
 void plan_hooks(struct planner *p)
 {
 	struct plan *plan = p->plan;
-	char reason[REASON_LEN];
+	char reason[REASON_LEN] = "";
 	bool any_xdp;
 
 	plan_xdp(p);
