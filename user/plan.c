@@ -185,8 +185,12 @@ bool plan_equal(const struct plan *a, const struct plan *b)
 {
 	if (a->rule_count != b->rule_count || a->device_count != b->device_count ||
 	    a->hook_count != b->hook_count || a->nexthop_count != b->nexthop_count ||
+	    a->sysctl_count != b->sysctl_count || a->mode != b->mode ||
 	    !port_set_equal(&a->reserved, &b->reserved))
 		return false;
+	for (size_t i = 0; i < a->sysctl_count; i++)
+		if (strcmp(a->sysctls[i].value, b->sysctls[i].value) != 0)
+			return false;
 	for (size_t i = 0; i < a->device_count; i++)
 		if (a->devices[i].ifindex != b->devices[i].ifindex ||
 		    memcmp(a->devices[i].mac, b->devices[i].mac, 6))
