@@ -42,7 +42,7 @@ for mode in $(e2e_modes native tc); do
 		check "ping $host" lab_in client ping -q -c 2 -i 0.1 -W 1 -s 1200 "$host"
 		check_equal "200 queries of the edge to $client are answered" \
 			"sent 200 received 200 lost 0" \
-			"$(edge_asks queries "$client" 5353 --count 200)"
+			"$(edge_asks queries "$client" 5353 --count 200 --timeout 0.3)"
 		check "the edge connects to $client" \
 			edge_asks ask "$client" 5353 --protocol tcp --size 100000
 	done

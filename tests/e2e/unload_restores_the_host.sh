@@ -33,9 +33,15 @@ while text[at:].strip():
 ' | sort -u
 }
 
-# gone KIND ID - true when no program or map has this id
-gone() {
-	! bpftool "$1" show id "$2"
+# left IDS - those of the programs and maps that still exist
+left() {
+	local kind id
+	sort -u <<<"$1" | while read -r kind id; do
+		! bpftool "$kind" show id "$id" >/dev/null 2>&1 || echo "$kind $id"
+	done
+}
+none_left() {
+	[[ -z $(left "$1") ]]
 }
 
 for variant in ethernet wireguard; do
@@ -64,15 +70,26 @@ for variant in ethernet wireguard; do
 		e2e_snapshot "$LAB_DIR/after"
 		check_same "sysctls, devices, qdiscs, hooks and pins are as before" \
 			"$LAB_DIR/before" "$LAB_DIR/after"
-		left=''
-		while read -r kind id; do
-			lab_wait 5 "$kind $id to go" gone "$kind" "$id" 2>/dev/null || left+=" $kind $id"
-		done < <(sort -u <<<"$ids")
-		check_equal "no program and no map is left" "" "$left"
+		# The kernel frees them a moment after the last reference is gone.
+		lab_wait 5 "programs and maps to go" none_left "$ids" 2>/dev/null || :
+		check_equal "no program and no map is left" "" "$(left "$ids")"
 	done
 done
 
+e2e_context='the backend device went away: '
+e2e_lab ethernet
+e2e_config
+e2e_load
+lab_in edge ip link del eth1
+check "unload" lab_xdpfwd unload eth0
+check_equal "no pins are left" "$XDPFWD_BPFFS" \
+	"$(find "$XDPFWD_BPFFS" -not -name '*.debug')"
+check_equal "the reserved ports are as before" "" \
+	"$(lab_in edge sysctl -n net.ipv4.ip_local_reserved_ports)"
+
 e2e_context='--all: '
+e2e_lab ethernet
+e2e_config
 e2e_snapshot "$LAB_DIR/before"
 e2e_load
 check "unload --all" lab_xdpfwd unload --all
