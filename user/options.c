@@ -7,18 +7,30 @@
 #include "options.h"
 #include "pins.h"
 
+/* Options without a letter; beyond all letters, so that getopt_long()'s optopt tells them apart. */
+enum {
+	LONG_DETACH = 256,
+	LONG_DRY_RUN,
+	LONG_MODE,
+	LONG_FORCE,
+	LONG_ALL,
+	LONG_JSON,
+	LONG_BPFFS,
+	LONG_VERSION
+};
+
 static const struct option long_options[] = { { "config", required_argument, NULL, 'c' },
-					      { "detach", no_argument, NULL, 'd' },
-					      { "dry-run", no_argument, NULL, 'n' },
-					      { "mode", required_argument, NULL, 'm' },
-					      { "force", no_argument, NULL, 'f' },
-					      { "all", no_argument, NULL, 'a' },
-					      { "json", no_argument, NULL, 'j' },
-					      { "bpffs", required_argument, NULL, 'b' },
+					      { "detach", no_argument, NULL, LONG_DETACH },
+					      { "dry-run", no_argument, NULL, LONG_DRY_RUN },
+					      { "mode", required_argument, NULL, LONG_MODE },
+					      { "force", no_argument, NULL, LONG_FORCE },
+					      { "all", no_argument, NULL, LONG_ALL },
+					      { "json", no_argument, NULL, LONG_JSON },
+					      { "bpffs", required_argument, NULL, LONG_BPFFS },
 					      { "verbose", no_argument, NULL, 'v' },
 					      { "quiet", no_argument, NULL, 'q' },
 					      { "help", no_argument, NULL, 'h' },
-					      { "version", no_argument, NULL, 'V' },
+					      { "version", no_argument, NULL, LONG_VERSION },
 					      {} };
 
 const char *options_name(enum option_set option)
@@ -40,6 +52,28 @@ const char *options_name(enum option_set option)
 	return "";
 }
 
+/* "config" for 'c', or NULL */
+static const char *long_name(int option)
+{
+	for (const struct option *o = long_options; o->name; o++)
+		if (o->val == option)
+			return o->name;
+	return NULL;
+}
+
+/* What getopt_long() could not take; @last is the word it has moved past. */
+static void report_option(int option, const char *last)
+{
+	if (option == ':')
+		log_error("--%s needs a value; see xdpfwd --help", long_name(optopt));
+	else if (!optopt)
+		log_error("unknown option %s; see xdpfwd --help", last);
+	else if (long_name(optopt))
+		log_error("--%s takes no value; see xdpfwd --help", long_name(optopt));
+	else
+		log_error("unknown option -%c; see xdpfwd --help", optopt);
+}
+
 static int take_option(int option, char **argv, struct options *options)
 {
 	switch (option) {
@@ -47,28 +81,28 @@ static int take_option(int option, char **argv, struct options *options)
 		options->given |= OPTION_CONFIG;
 		options->config = optarg;
 		break;
-	case 'd':
+	case LONG_DETACH:
 		options->given |= OPTION_DETACH;
 		break;
-	case 'n':
+	case LONG_DRY_RUN:
 		options->given |= OPTION_DRY_RUN;
 		break;
-	case 'm':
+	case LONG_MODE:
 		options->given |= OPTION_MODE;
 		if (!plan_mode_parse(optarg, &options->mode))
 			break;
 		log_error("--mode %s: use auto, native, generic or tc", optarg);
 		return -EINVAL;
-	case 'f':
+	case LONG_FORCE:
 		options->given |= OPTION_FORCE;
 		break;
-	case 'a':
+	case LONG_ALL:
 		options->given |= OPTION_ALL;
 		break;
-	case 'j':
+	case LONG_JSON:
 		options->json = true;
 		break;
-	case 'b':
+	case LONG_BPFFS:
 		options->bpffs = optarg;
 		break;
 	case 'v':
@@ -80,14 +114,11 @@ static int take_option(int option, char **argv, struct options *options)
 	case 'h':
 		options->help = true;
 		break;
-	case 'V':
+	case LONG_VERSION:
 		options->version = true;
 		break;
-	case ':':
-		log_error("%s needs a value; see xdpfwd --help", argv[optind - 1]);
-		return -EINVAL;
 	default:
-		log_error("unknown option %s; see xdpfwd --help", argv[optind - 1]);
+		report_option(option, argv[optind - 1]);
 		return -EINVAL;
 	}
 	return 0;
