@@ -5,28 +5,68 @@
 
 #define HEADERS	    64 /* bytes rebuilt for every packet: Ethernet, IPv6, UDP and two of payload */
 #define FLOW_PORTS  64 /* forwarded ports that the flows are spread over */
+#define BATCH	    64 /* packets of one run of the generator */
+#define WAIT_MAX    (1 << 16) /* looks at the sink, some nanoseconds each */
 #define STAMP_EVERY 1024
 #define WARM_UP	    8192 /* packets before the clock starts: caches, rings and page pool fill */
 
-/* Written by flood.c before each run. */
-__u64 gen_template[HEADERS / 8];
-__u32 gen_ip_sum, gen_l4_sum;
-__u32 gen_ifindex, gen_flows, gen_flow;
-__u32 gen_vary_address;
-__u16 gen_public_port;
+/* Generator and sink may run on different cores: each has pages of its own to write to. */
+struct {
+	__u64 template[HEADERS / 8];
+	__u32 ip_sum, l4_sum;
+	__u32 ifindex, flows, next_flow;
+	__u32 vary_address;
+	__u64 sent, lost, window; /* window: packets that may be under way, 0 for any number */
+	__u16 public_port;
+} gen SEC(".data.gen");
 
-__u32 bare_mac[DIR_COUNT][3];
-__u32 bare_ifindex[DIR_COUNT];
+struct {
+	__u32 offset, word;
+	__u64 received, other;
+	__u64 first, first_ns, last, last_ns;
+} sink_state SEC(".data.sink");
 
-__u32 sink_offset, sink_word;
-__u64 sink_received, sink_other;
-__u64 sink_first, sink_first_ns, sink_last, sink_last_ns;
+/* What the sink tells the generator, rarely. */
+struct {
+	volatile __u64 received;
+} progress SEC(".data.progress");
+
+struct {
+	__u32 mac[3];
+	__u32 ifindex;
+} bare[DIR_COUNT] SEC(".data.bare");
 
 static __always_inline __u16 fold(__u32 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return ~sum;
+}
+
+static __always_inline __u64 under_way(void)
+{
+	return gen.sent - gen.lost - progress.received;
+}
+
+static long sink_has_caught_up(__u32 i, void *unused)
+{
+	(void)i;
+	(void)unused;
+	return under_way() <= gen.window; /* 1 ends the loop */
+}
+
+/*
+ * wait_for_sink() - let the packets under way become fewer than the window
+ *
+ * A frame that finds the ring full is given back under the lock that the other core needs to give
+ * back its own, and slows it down, which no network card would do. What does not arrive in good
+ * time is taken for lost.
+ */
+static __always_inline void wait_for_sink(void)
+{
+	bpf_loop(WAIT_MAX, sink_has_caught_up, NULL, 0);
+	if (under_way() > gen.window)
+		gen.lost = gen.sent - progress.received;
 }
 
 /*
@@ -42,30 +82,33 @@ static __always_inline int generate(struct xdp_md *ctx, const int family, const 
 		family == AF_INET ? (dir == DIR_IN ? 26 : 30) : (dir == DIR_IN ? 34 : 50);
 	const int ports_off = family == AF_INET ? 34 : 54;
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
-	__u32 flow = gen_flow, sum = gen_l4_sum;
+	__u32 flow = gen.next_flow, sum = gen.l4_sum;
 	__be16 client, public, *ports = data + ports_off;
 	__u64 *words = data;
 
 	if (data + HEADERS > data_end)
 		return XDP_ABORTED;
-	gen_flow = flow + 1 < gen_flows ? flow + 1 : 0;
+	if (gen.window && gen.sent % BATCH == 0)
+		wait_for_sink();
+	gen.sent++;
+	gen.next_flow = flow + 1 < gen.flows ? flow + 1 : 0;
 	for (int i = 0; i < HEADERS / 8; i++)
-		words[i] = gen_template[i];
+		words[i] = gen.template[i];
 	client = bpf_htons(1024 + flow / FLOW_PORTS * 3);
-	public = bpf_htons(gen_public_port + flow % FLOW_PORTS);
+	public = bpf_htons(gen.public_port + flow % FLOW_PORTS);
 	ports[0] = dir == DIR_IN ? client : public;
 	ports[1] = dir == DIR_IN ? public : client;
 	sum += client + public;
-	if (gen_vary_address) {
+	if (gen.vary_address) {
 		__be16 low = bpf_htons(flow);
 
 		*(__be16 *)(data + addr_off + 2) = low;
 		sum += low;
 		if (family == AF_INET)
-			*(__sum16 *)(data + 24) = fold(gen_ip_sum + low);
+			*(__sum16 *)(data + 24) = fold(gen.ip_sum + low);
 	}
 	ports[3] = fold(sum);
-	return bpf_redirect(gen_ifindex, 0);
+	return bpf_redirect(gen.ifindex, 0);
 }
 
 SEC("xdp")
@@ -100,10 +143,10 @@ static __always_inline int redirect(struct xdp_md *ctx, const enum direction dir
 
 	if (data + ETH_HLEN > data_end)
 		return XDP_ABORTED;
-	mac[0] = bare_mac[dir][0];
-	mac[1] = bare_mac[dir][1];
-	mac[2] = bare_mac[dir][2];
-	return bpf_redirect(bare_ifindex[dir], 0);
+	mac[0] = bare[dir].mac[0];
+	mac[1] = bare[dir].mac[1];
+	mac[2] = bare[dir].mac[2];
+	return bpf_redirect(bare[dir].ifindex, 0);
 }
 
 SEC("xdp")
@@ -123,23 +166,25 @@ SEC("xdp")
 int sink(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
-	__u32 *word = data + (sink_offset & (HEADERS - 1));
+	__u32 *word = data + (sink_state.offset & (HEADERS - 1));
 	__u64 received, now;
 
-	if ((void *)(word + 1) > data_end || *word != sink_word) {
-		sink_other++;
+	if ((void *)(word + 1) > data_end || *word != sink_state.word) {
+		sink_state.other++;
 		return XDP_DROP;
 	}
-	received = ++sink_received;
+	received = ++sink_state.received;
+	if (received % (BATCH / 2) == 0)
+		progress.received = received;
 	if (received % STAMP_EVERY || received < WARM_UP)
 		return XDP_DROP;
 	now = bpf_ktime_get_ns();
-	if (!sink_first) {
-		sink_first = received;
-		sink_first_ns = now;
+	if (!sink_state.first) {
+		sink_state.first = received;
+		sink_state.first_ns = now;
 	}
-	sink_last = received;
-	sink_last_ns = now;
+	sink_state.last = received;
+	sink_state.last_ns = now;
 	return XDP_DROP;
 }
 

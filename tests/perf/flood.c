@@ -7,11 +7,12 @@
 // With "bare" the edge is given a program that only redirects. Everything is detached on exit. Each
 // line read is one flood, and is answered by one line of JSON:
 //
-//   in|out SIZE FLOWS PACKETS CPU SRC DST EXPECT VARY
+//   in|out SIZE FLOWS PACKETS CPU SRC DST EXPECT VARY WINDOW
 //
 // EXPECT is the address that the packet has to show when it arrives: its destination for "in"
 // (client to home), its source for "out". VARY is 1 when the client's address differs by flow. CPU
-// is the core to generate on.
+// is the core to generate on. WINDOW is how many packets may be under way at once, 0 for any
+// number.
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -47,7 +48,7 @@ static struct port edge[DIR_COUNT], far[DIR_COUNT];
 
 struct flood {
 	enum direction dir;
-	unsigned int size, flows, packets, cpu, vary;
+	unsigned int size, flows, packets, cpu, vary, window;
 	int family;
 	uint8_t src[16], dst[16], expect[16];
 };
@@ -81,14 +82,16 @@ static void attach(struct bpf_program *program, const struct port *device)
 }
 
 /* Runs in the edge's namespace; the other two devices are known. */
-static void edge_set_up(struct flood_bpf *skel, bool bare)
+static void bare_set_up(struct flood_bpf *skel)
 {
-	for (int dir = 0; bare && dir < DIR_COUNT; dir++) {
+	struct flood_bpf__data_bare *bare = skel->data_bare;
+
+	for (int dir = 0; dir < DIR_COUNT; dir++) {
 		const struct port *egress = &edge[!dir];
 
-		skel->bss->bare_ifindex[dir] = egress->ifindex;
-		memcpy(skel->bss->bare_mac[dir], far[!dir].mac, ETH_ALEN);
-		memcpy((uint8_t *)skel->bss->bare_mac[dir] + ETH_ALEN, egress->mac, ETH_ALEN);
+		bare->bare[dir].ifindex = egress->ifindex;
+		memcpy(bare->bare[dir].mac, far[!dir].mac, ETH_ALEN);
+		memcpy((uint8_t *)bare->bare[dir].mac + ETH_ALEN, egress->mac, ETH_ALEN);
 		attach(dir == DIR_IN ? skel->progs.bare_in : skel->progs.bare_out, &edge[dir]);
 	}
 }
@@ -109,7 +112,8 @@ static uint32_t sum16(uint32_t sum, const void *data, size_t len)
  * Fill @frame with everything that is the same in all packets of a flood, and the sums over it;
  * what varies is zero. The payload is zero, too.
  */
-static void template_make(const struct flood *flood, struct flood_bpf__bss *gen, uint8_t *frame)
+static void template_make(const struct flood *flood, struct flood_bpf__data_gen *data,
+			  uint8_t *frame)
 {
 	size_t addr_len = flood->family == AF_INET ? 4 : 16;
 	size_t l3_len = flood->family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
@@ -121,16 +125,16 @@ static void template_make(const struct flood *flood, struct flood_bpf__bss *gen,
 	memcpy(eth->h_dest, edge[flood->dir].mac, ETH_ALEN);
 	memcpy(eth->h_source, far[flood->dir].mac, ETH_ALEN);
 	udp->len = htons(flood->size - sizeof(*eth) - l3_len);
-	gen->gen_l4_sum = sum16(udp->len + udp->len + htons(IPPROTO_UDP), flood->src, addr_len);
-	gen->gen_l4_sum = sum16(gen->gen_l4_sum, flood->dst, addr_len);
+	data->gen.l4_sum = sum16(udp->len + udp->len + htons(IPPROTO_UDP), flood->src, addr_len);
+	data->gen.l4_sum = sum16(data->gen.l4_sum, flood->dst, addr_len);
 	if (flood->family == AF_INET) {
 		eth->h_proto = htons(ETH_P_IP);
 		*ip4 = (struct iphdr){ .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP };
 		ip4->tot_len = htons(flood->size - sizeof(*eth));
 		memcpy(&ip4->saddr, flood->src, 4);
 		memcpy(&ip4->daddr, flood->dst, 4);
-		gen->gen_ip_sum = sum16(0, ip4, sizeof(*ip4));
-		ip4->check = ~sum16(gen->gen_ip_sum, NULL, 0);
+		data->gen.ip_sum = sum16(0, ip4, sizeof(*ip4));
+		ip4->check = ~sum16(data->gen.ip_sum, NULL, 0);
 	} else {
 		eth->h_proto = htons(ETH_P_IPV6);
 		*ip6 = (struct ipv6hdr){ .version = 6, .hop_limit = 64, .nexthdr = IPPROTO_UDP };
@@ -138,19 +142,18 @@ static void template_make(const struct flood *flood, struct flood_bpf__bss *gen,
 		memcpy(&ip6->saddr, flood->src, 16);
 		memcpy(&ip6->daddr, flood->dst, 16);
 	}
-	memcpy(gen->gen_template, frame, sizeof(gen->gen_template));
+	memcpy(data->gen.template, frame, sizeof(data->gen.template));
 }
 
-static void sink_reset(const struct flood *flood, struct flood_bpf__bss *sink)
+static void sink_reset(const struct flood *flood, struct flood_bpf__data_sink *sink)
 {
 	size_t addr_len = flood->family == AF_INET ? 4 : 16;
 	size_t src_off = ETH_HLEN + (flood->family == AF_INET ? 12 : 8);
 
+	memset(&sink->sink_state, 0, sizeof(sink->sink_state));
 	/* The last word of the address is enough to tell. */
-	sink->sink_offset = src_off + addr_len - 4 + (flood->dir == DIR_IN ? addr_len : 0);
-	memcpy(&sink->sink_word, flood->expect + addr_len - 4, 4);
-	sink->sink_received = sink->sink_other = 0;
-	sink->sink_first = sink->sink_first_ns = sink->sink_last = sink->sink_last_ns = 0;
+	sink->sink_state.offset = src_off + addr_len - 4 + (flood->dir == DIR_IN ? addr_len : 0);
+	memcpy(&sink->sink_state.word, flood->expect + addr_len - 4, 4);
 }
 
 /* Ahead of everything else on this core, so that what else runs here does not count. */
@@ -187,30 +190,34 @@ static void run(struct flood_bpf *skel, const struct flood *flood)
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = flood->size,
 		    .repeat = flood->packets, .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
 		    .batch_size = BATCH);
-	struct flood_bpf__bss *bss = skel->bss;
+	struct flood_bpf__data_sink *sink = skel->data_sink;
+	struct flood_bpf__data_gen *gen = skel->data_gen;
 	double start, elapsed, rate = 0;
 
 	memset(frame, 0, sizeof(frame));
-	template_make(flood, bss, frame);
-	sink_reset(flood, bss);
-	bss->gen_ifindex = far[flood->dir].ifindex;
-	bss->gen_vary_address = flood->vary;
-	bss->gen_public_port = PUBLIC_PORT;
-	if (bss->gen_flows != flood->flows)
-		bss->gen_flow = 0;
-	bss->gen_flows = flood->flows;
+	template_make(flood, gen, frame);
+	sink_reset(flood, sink);
+	skel->data_progress->progress.received = 0;
+	gen->gen.ifindex = far[flood->dir].ifindex;
+	gen->gen.vary_address = flood->vary;
+	gen->gen.public_port = PUBLIC_PORT;
+	gen->gen.sent = gen->gen.lost = 0;
+	gen->gen.window = flood->window;
+	if (gen->gen.flows != flood->flows)
+		gen->gen.next_flow = 0;
+	gen->gen.flows = flood->flows;
 	pin(flood->cpu);
 	start = seconds();
 	if (bpf_prog_test_run_opts(bpf_program__fd(generator(skel, flood)), &opts))
 		die("generating");
 	elapsed = seconds() - start;
-	if (bss->sink_last > bss->sink_first)
-		rate = (bss->sink_last - bss->sink_first) * 1e9 /
-		       (bss->sink_last_ns - bss->sink_first_ns);
+	if (sink->sink_state.last > sink->sink_state.first)
+		rate = (sink->sink_state.last - sink->sink_state.first) * 1e9 /
+		       (sink->sink_state.last_ns - sink->sink_state.first_ns);
 	printf("{\"sent\": %u, \"seconds\": %.6f, \"received\": %llu, \"other\": %llu, "
 	       "\"pps\": %.0f}\n",
-	       flood->packets, elapsed, (unsigned long long)bss->sink_received,
-	       (unsigned long long)bss->sink_other, rate);
+	       flood->packets, elapsed, (unsigned long long)sink->sink_state.received,
+	       (unsigned long long)sink->sink_state.other, rate);
 	fflush(stdout);
 }
 
@@ -218,8 +225,9 @@ static bool parse(const char *line, struct flood *flood)
 {
 	char dir[4], src[64], dst[64], expect[64];
 
-	if (sscanf(line, "%3s %u %u %u %u %63s %63s %63s %u", dir, &flood->size, &flood->flows,
-		   &flood->packets, &flood->cpu, src, dst, expect, &flood->vary) != 9)
+	if (sscanf(line, "%3s %u %u %u %u %63s %63s %63s %u %u", dir, &flood->size, &flood->flows,
+		   &flood->packets, &flood->cpu, src, dst, expect, &flood->vary,
+		   &flood->window) != 10)
 		return false;
 	flood->dir = strcmp(dir, "out") ? DIR_IN : DIR_OUT;
 	flood->family = strchr(src, ':') ? AF_INET6 : AF_INET;
@@ -250,7 +258,8 @@ int main(int argc, char **argv)
 		die(argv[1]);
 	edge[DIR_IN] = port_read(argv[2]);
 	edge[DIR_OUT] = port_read(argv[3]);
-	edge_set_up(skel, argc > 6);
+	if (argc > 6)
+		bare_set_up(skel);
 	if (setns(here, CLONE_NEWNET))
 		die("coming back");
 	attach(skel->progs.sink, &far[DIR_IN]);

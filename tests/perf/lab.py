@@ -238,9 +238,9 @@ class Edge:
         self.flooder.wait()
         self.flooder.stdout.close()
 
-    def flood(self, direction, size, flows, packets, src, dst, expect, vary, cpu=0):
+    def flood(self, direction, size, flows, packets, src, dst, expect, vary, cpu=0, window=0):
         """One flood; see flood.c."""
         self.flooder.stdin.write(f"{direction} {size} {flows} {packets} {cpu} {src} {dst} {expect} "
-                                 f"{int(vary)}\n")
+                                 f"{int(vary)} {window}\n")
         self.flooder.stdin.flush()
         return self._answer()
