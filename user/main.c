@@ -76,6 +76,15 @@ static bool usage_is_right(const struct command *command, const struct options *
 	return true;
 }
 
+/* A result that nobody can read is a failure, too: a full disk, a closed pipe. */
+static int finish(int code)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	log_error("cannot write to stdout");
+	return code ?: 1;
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
@@ -87,17 +96,17 @@ int main(int argc, char **argv)
 	log_init(options.log_level);
 	if (options.version) {
 		printf("xdpfwd %s (%s)\n", VERSION, REVISION);
-		return 0;
+		return finish(0);
 	}
 	command = options.command ? command_find(options.command) : NULL;
-	if (options.help) {
+	if (options.help && (command || !options.command)) {
 		print_help(command);
-		return 0;
+		return finish(0);
 	}
 	if (!command) {
 		log_error("%s%s; xdpfwd --help lists the commands",
 			  options.command ? "no command " : "which command", options.command ?: "");
 		return 2;
 	}
-	return usage_is_right(command, &options) ? command->run(&options) : 2;
+	return usage_is_right(command, &options) ? finish(command->run(&options)) : 2;
 }
