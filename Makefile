@@ -116,7 +116,7 @@ test:
 	$(Q)tests/run.sh
 
 ## test-unit  the unit tests        (test-bpf, test-e2e: the other kinds)
-test-unit: $(BUILD)/test-unit
+test-unit: $(BUILD)/test-unit $(BUILD)/xdpfwd
 	$(Q)$<
 
 test-bpf: $(BUILD)/test-bpf
