@@ -318,11 +318,13 @@ check_lossless() {
 }
 
 # e2e_snapshot FILE - all that a load might change on the edge
+#
+# Left out: what the machine shares among namespaces, and what only some may read.
 e2e_snapshot() {
 	local dev
 	{
 		lab_in edge sysctl -a --pattern '^net\.' 2>/dev/null |
-			grep -vE 'conntrack_count|stable_secret'
+			grep -vE 'nf_conntrack_(buckets|count|max)|stable_secret'
 		lab_in edge ip -d link show
 		lab_in edge tc qdisc show
 		for dev in $(lab_in edge ip -o link show | sed 's/^[0-9]*: \([^:@]*\).*/\1/'); do
