@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Install the Debian or Ubuntu packages that building, testing or the demo needs.
 #
-#   deps.sh [--list] GROUP...    groups: build, test, demo; --list prints them and installs nothing
+#   deps.sh [--list] GROUP...    groups: build, test, demo, kernels; --list only prints
 #
 # The demo's servers run in network namespaces with their own files. The daemons that the packages
 # would start on this host are neither started nor left enabled, unless they were here before.
@@ -17,6 +17,9 @@ demo=(prosody coturn openssl wireguard-tools wireguard-go iproute2 ethtool iputi
 # shellcheck disable=SC2034 # as above
 test=("${demo[@]}" nftables libcriterion-dev python3-scapy shellcheck cppcheck clang-format
 	clang-tidy)
+# shellcheck disable=SC2034 # as above
+kernels=(qemu-system-x86 busybox-static cpio xz-utils zstd debian-archive-keyring clang-14 clang-16
+	clang-19 iproute2 ethtool procps util-linux)
 daemons=(prosody coturn)
 policy=/usr/sbin/policy-rc.d
 
@@ -57,12 +60,12 @@ if [[ ${1:-} == --list ]]; then
 	list_only=1
 	shift
 fi
-(($#)) || die "which group? build, test or demo"
+(($#)) || die "which group? build, test, demo or kernels"
 wanted=()
 for group; do
 	case $group in
-	build | test | demo) ;;
-	*) die "no group \"$group\": build, test or demo" ;;
+	build | test | demo | kernels) ;;
+	*) die "no group \"$group\": build, test, demo or kernels" ;;
 	esac
 	declare -n packages=$group
 	wanted+=("${packages[@]}")
