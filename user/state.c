@@ -283,7 +283,8 @@ static int state_from_json(json_t *json, struct state *s)
 		    "reserved", &reserved, "forwarding_before_v4", &v4, "forwarding_before_v6",
 		    &v6) ||
 	    port_set_parse(before, &s->reserved_before) || port_set_parse(reserved, &s->reserved) ||
-	    mode < 0 || mode > MODE_TC)
+	    mode < 0 || mode > MODE_TC || !json_is_array(devices) || !json_is_array(nexthops) ||
+	    !json_is_array(hooks) || !json_is_array(rules) || !json_is_array(counters))
 		return -EPROTO;
 	s->abi = abi;
 	copy_name(s->iface, sizeof(s->iface), iface);
