@@ -12,8 +12,9 @@
 #include "state.h"
 
 /*
- * Two texts, of which @current is valid: a writer fills the other one and then turns over, so that
- * a reader or a kill in between finds a whole text.
+ * Two texts, of which the one of the last bit of @current is valid: a writer fills the other one
+ * and then counts on, so that a reader or a kill in between finds a whole text. A reader that sees
+ * the same count before and after has read nothing that was written meanwhile.
  */
 struct state_block {
 	uint32_t current;
@@ -309,6 +310,20 @@ static struct state_block *map_block(int fd, int protection)
 	return block == MAP_FAILED ? NULL : block;
 }
 
+/* The text in force, copied before anything looks at it; NULL when out of memory. */
+static char *copy_text(const struct state_block *block)
+{
+	uint32_t current;
+	char *text = NULL;
+
+	do {
+		free(text);
+		current = __atomic_load_n(&block->current, __ATOMIC_SEQ_CST);
+		text = strndup(block->text[current & 1], sizeof(block->text[0]));
+	} while (text && current != __atomic_load_n(&block->current, __ATOMIC_SEQ_CST));
+	return text;
+}
+
 struct state *state_read(const char *bpffs, const char *iface)
 {
 	char path[PATH_MAX];
@@ -316,6 +331,7 @@ struct state *state_read(const char *bpffs, const char *iface)
 	struct state_block *block;
 	struct state *state;
 	json_t *json;
+	char *text;
 	int err = -EPROTO;
 
 	if (fd < 0)
@@ -324,8 +340,10 @@ struct state *state_read(const char *bpffs, const char *iface)
 	close(fd);
 	if (!block)
 		return NULL;
-	json = json_loads(block->text[block->current & 1], 0, NULL);
+	text = copy_text(block);
 	munmap(block, sizeof(*block));
+	json = text ? json_loads(text, 0, NULL) : NULL;
+	free(text);
 	state = calloc(1, sizeof(*state));
 	if (json && state)
 		err = state_from_json(json, state);
@@ -380,7 +398,7 @@ int state_write(const char *bpffs, const struct state *state)
 {
 	struct state_block *block;
 	char *text = state_to_text(state);
-	uint32_t other;
+	uint32_t next;
 	int fd;
 
 	if (!text)
@@ -400,9 +418,9 @@ int state_write(const char *bpffs, const struct state *state)
 		free(text);
 		return -errno;
 	}
-	other = !(block->current & 1);
-	strcpy(block->text[other], text);
-	__atomic_store_n(&block->current, other, __ATOMIC_SEQ_CST);
+	next = block->current + 1;
+	strcpy(block->text[next & 1], text);
+	__atomic_store_n(&block->current, next, __ATOMIC_SEQ_CST);
 	munmap(block, sizeof(*block));
 	free(text);
 	return 0;
