@@ -11,6 +11,9 @@
 #include "pins.h"
 #include "state.h"
 
+/* Room for as many rules and counters as there can be, with names as long as they can be. */
+#define TEXT_MAX (1024 * 1024)
+
 /*
  * Two texts, of which the one of the last bit of @current is valid: a writer fills the other one
  * and then counts on, so that a reader or a kill in between finds a whole text. A reader that sees
@@ -18,7 +21,7 @@
  */
 struct state_block {
 	uint32_t current;
-	char text[2][256 * 1024];
+	char text[2][TEXT_MAX];
 };
 
 static json_t *port_set_to_json(const struct port_set *set)
