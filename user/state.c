@@ -341,8 +341,10 @@ struct state *state_read(const char *bpffs, const char *iface)
 		return NULL;
 	block = map_block(fd, PROT_READ);
 	close(fd);
-	if (!block)
+	if (!block) {
+		errno = errno == EINVAL ? EPROTO : errno; /* a map of another size */
 		return NULL;
+	}
 	text = copy_text(block);
 	munmap(block, sizeof(*block));
 	json = text ? json_loads(text, 0, NULL) : NULL;
