@@ -32,7 +32,7 @@ endif
 USER_OBJS := $(patsubst user/%,$(BUILD)/user/%.o,$(wildcard user/*.c user/*.cpp))
 LIB_OBJS  := $(filter-out %/main.c.o,$(USER_OBJS))
 TEST_BINS := $(BUILD)/test-unit $(BUILD)/test-bpf
-BENCH_BINS := $(BUILD)/bench-flood
+BENCH_BINS := $(addprefix $(BUILD)/bench-,flood cost)
 # For the kernel matrix: the object by each compiler, and the guests' tools.
 CLANG_OBJS   := $(patsubst %,$(BUILD)/kernels/clang-%.bpf.o,14 16 19)
 KERNEL_TOOLS := $(addprefix $(BUILD)/kernels/,traffic tunnel verifier pass.bpf.o)
@@ -143,6 +143,8 @@ $(BUILD)/tests/perf/%.skel.h: tests/perf/%.bpf.c $(wildcard bpf/*.h include/xdpf
 	$(Q)$(BPFTOOL) gen skeleton $(@:.skel.h=.bpf.o) name $*_bpf > $@
 
 $(BUILD)/tests/perf/flood.c.o: $(BUILD)/tests/perf/flood.skel.h
+$(BUILD)/tests/perf/cost.c.o: $(BUILD)/tests/perf/cost.skel.h
+$(BUILD)/bench-cost: $(BUILD)/user/ipaddr.c.o $(BUILD)/tests/lib/packet.c.o
 $(BENCH_BINS): $(BUILD)/bench-%: $(BUILD)/tests/perf/%.c.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

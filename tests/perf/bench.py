@@ -15,6 +15,7 @@ import sys
 import time
 
 import core
+import cost
 import goals
 import lab
 import report
@@ -54,6 +55,7 @@ def measure_floods(bench, data, quick):
                      "unavailable": row.unavailable} for row in rows]
     data["one_core"] = core.one_core(live, quick, say)
     data["overloaded"] = core.overloaded(live, quick, say)
+    return live
 
 
 def write(data, out):
@@ -75,7 +77,8 @@ def main():
     started = time.monotonic()
     data = {"quick": args.quick}
     with lab.Bench() as bench:
-        measure_floods(bench, data, args.quick)
+        rows = measure_floods(bench, data, args.quick)
+        data["cost"] = cost.programs(bench, rows, args.quick, say)
         say("cleaning up")
     data["host"] = host(started)
     data["goals"] = goals.judge(data)

@@ -264,8 +264,6 @@ int main(int argc, char **argv)
 		die("coming back");
 	attach(skel->progs.sink, &far[DIR_IN]);
 	attach(skel->progs.sink, &far[DIR_OUT]);
-	puts("{\"ready\": true}");
-	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {
 		struct flood flood = {};
 

@@ -55,5 +55,12 @@ def core_goals(data):
     ]
 
 
+def cost_goals(data):
+    foreign = [cost["ns"]["median"] for cost in data["cost"]
+               if cost["case"].startswith(("other", "ARP"))]
+    return [goal("a packet that is not ours: ns over an empty program, worst case", 20,
+                 worst(foreign, at_least=False), False, "{:.1f} ns")]
+
+
 def judge(data):
-    return core_goals(data)
+    return core_goals(data) + cost_goals(data)

@@ -25,6 +25,7 @@ PUBLIC = {4: "198.51.100.2", 6: "2001:db8:51::2"}
 GATEWAY = {4: "198.51.100.1", 6: "2001:db8:51::1"}
 INNER = {4: "198.18.9.1", 6: "2001:db8:9::1"}
 HOME = {4: "198.18.9.2", 6: "2001:db8:9::2"}
+TUNNELLED = {4: "198.18.8.2", 6: "2001:db8:8::2"} # home, when it is behind a tunnel
 CLIENTS = {4: "198.19.0.0", 6: "2001:db8:113::"}
 PREFIX = {4: 24, 6: 64}
 MAC = {"client": "02:00:00:00:00:c1", "pub0": "02:00:00:00:00:e0",
@@ -59,19 +60,19 @@ def run(*argv, ns=None, check=True, text=None):
     return done.stdout
 
 
-def write_config(path, source="preserve", ports='["49152-65535"]', protocol='"udp"'):
-    """A configuration that forwards a range of ports of both families to the home server."""
-    path.write_text(f"""
-[backend.home]
-address = ["{HOME[4]}", "{HOME[6]}"]
+def write_config(path, source="preserve", ports='["49152-65535"]', home=None, count=1):
+    """A configuration that forwards ports of both families to a server at home.
 
-[[forward]]
-name = "bench"
-protocol = {protocol}
-ports = {ports}
-backend = "home"
-source = "{source}"
-""")
+    With @count, that many forwards of 16 ports each instead of @ports.
+    """
+    home = home or HOME
+    text = f'[backend.home]\naddress = ["{home[4]}", "{home[6]}"]\n'
+    for i in range(count):
+        if count > 1:
+            ports = f'["{49152 + 16 * i}-{49167 + 16 * i}"]'
+        text += (f'\n[[forward]]\nname = "bench{i}"\nprotocol = ["tcp", "udp"]\nports = {ports}\n'
+                 f'backend = "home"\nsource = "{source}"\n')
+    path.write_text(text)
     return path
 
 
@@ -100,6 +101,31 @@ class Bench:
         if int(before) < value:
             file.write_text(str(value))
             self.stack.callback(file.write_text, before)
+
+
+class Tool:
+    """A program of ours that answers each line with a line of JSON, until the stack is unwound."""
+
+    def __init__(self, stack, ns, name, *argv):
+        self.process = subprocess.Popen(
+            ["nsenter", f"--net=/run/netns/{ns}", str(BUILD / name), *map(str, argv)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        stack.callback(self.stop)
+
+    def ask(self, *words):
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(" ".join(map(str, words)) + "\n")
+            self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.process.args[2]} ended")
+        return json.loads(line)
+
+    def stop(self):
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
 
 
 class Edge:
@@ -143,6 +169,13 @@ class Edge:
                 f"neigh add {GATEWAY[family]} lladdr {MAC['client']} dev pub0 nud permanent",
                 f"neigh add {HOME[family]} lladdr {MAC['home']} dev in0 nud permanent"]
         run("ip", "-batch", "-", ns=self.ns, text="\n".join(lines) + "\n")
+
+    def add_tunnel(self):
+        """A device without an Ethernet header towards home; nothing is at its other end."""
+        run("ip", "tuntap", "add", "dev", "tun0", "mode", "tun", ns=self.ns)
+        run("ip", "link", "set", "tun0", "up", ns=self.ns)
+        for family in (4, 6):
+            run("ip", "route", "add", TUNNELLED[family], "dev", "tun0", ns=self.ns)
 
     def sysctl(self, *settings, ns=None):
         run("sysctl", "-qw", *settings, ns=ns or self.ns)
@@ -220,27 +253,15 @@ class Edge:
             time.sleep(0.05)
 
     def start_flood(self, bare=False):
-        self.flooder = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{self.outside}", str(BUILD / "bench-flood"),
-             f"/run/netns/{self.ns}", "pub0", "in0", "client", "home", *(["bare"] * bare)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.stack.callback(self._stop_flood)
-        self._answer()
-
-    def _answer(self):
-        line = self.flooder.stdout.readline()
-        if not line:
-            raise RuntimeError("the flood tool ended")
-        return json.loads(line)
-
-    def _stop_flood(self):
-        self.flooder.stdin.close()
-        self.flooder.wait()
-        self.flooder.stdout.close()
+        self.flooder = Tool(self.stack, self.outside, "bench-flood", f"/run/netns/{self.ns}",
+                            "pub0", "in0", "client", "home", *(["bare"] * bare))
 
     def flood(self, direction, size, flows, packets, src, dst, expect, vary, cpu=0, window=0):
         """One flood; see flood.c."""
-        self.flooder.stdin.write(f"{direction} {size} {flows} {packets} {cpu} {src} {dst} {expect} "
-                                 f"{int(vary)} {window}\n")
-        self.flooder.stdin.flush()
-        return self._answer()
+        return self.flooder.ask(direction, size, flows, packets, cpu, src, dst, expect, int(vary),
+                                window)
+
+    def start_cost(self):
+        """Measure the programs that are loaded here; see cost.c."""
+        pin = self.bpffs / "xdpfwd" / "pub0" / "rulesets"
+        return Tool(self.stack, self.ns, "bench-cost", pin)

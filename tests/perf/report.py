@@ -112,6 +112,27 @@ def section_overloaded(data):
             table(["overloaded", "Mpps", "ns added", "of bare redirect"], lines), ""]
 
 
+def section_cost(data):
+    costs = data["cost"]
+    if not costs:
+        return []
+    programs = list(dict.fromkeys(cost["program"] for cost in costs))
+    by = {(cost["program"], cost["case"]): cost for cost in costs}
+    tables = [("ns", "One packet, caches warm (ns, by test runs, an empty program subtracted):", 1)]
+    if costs[0]["instructions"]:
+        tables.append(("instructions", "The same in instructions, kernel helpers included:", None))
+    text = []
+    for name, title, digits in tables:
+        lines = []
+        for case in dict.fromkeys(cost["case"] for cost in costs):
+            cells = [by.get((program, case)) for program in programs]
+            lines.append([case, *("" if not cell else
+                                  figure(cell[name], digits) if digits else
+                                  number(cell[name]["median"], 0) for cell in cells)])
+        text += [title, "", table([name, *programs], lines), ""]
+    return text
+
+
 def section_goals(data):
     lines = [[goal["goal"], goal["wanted"], goal["measured"], goal["verdict"]]
              for goal in data["goals"]]
@@ -126,7 +147,7 @@ def section_host(data):
             "Median (lower-upper quartile) of the rounds of one run.", ""]
 
 
-SECTIONS = [section_host, section_goals, section_core, section_overloaded]
+SECTIONS = [section_host, section_goals, section_core, section_overloaded, section_cost]
 
 
 def text(data):

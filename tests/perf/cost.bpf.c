@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Calls another program again and again, each time with the packet as it was at first.
+#include "kernel.h"
+
+#define HEADERS 80 /* bytes restored: Ethernet, IPv6, TCP */
+
+/* Written by cost.c. */
+__u64 template[HEADERS / 8];
+__u32 slot, runs_left;
+__u64 first_ns, last_ns;
+
+/* For each hook the empty program and the one to be measured. */
+struct programs {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u32);
+};
+struct programs xdp_programs SEC(".maps"), tc_programs SEC(".maps");
+
+/* A call also takes the time to set it up, milliseconds for XDP: the clock runs inside of it. */
+static __always_inline void stamp(void)
+{
+	if (!first_ns)
+		first_ns = bpf_ktime_get_ns();
+	if (!--runs_left)
+		last_ns = bpf_ktime_get_ns();
+}
+
+/* restore() - undo what the program did to the headers in the last round */
+static __always_inline bool restore(void *data, void *data_end)
+{
+	__u64 *words = data;
+
+	if (data + HEADERS > data_end)
+		return false;
+	stamp();
+	for (int i = 0; i < HEADERS / 8; i++)
+		words[i] = template[i];
+	return true;
+}
+
+SEC("xdp")
+int again_xdp(struct xdp_md *ctx)
+{
+	if (restore((void *)(long)ctx->data, (void *)(long)ctx->data_end))
+		bpf_tail_call(ctx, &xdp_programs, slot);
+	return XDP_ABORTED;
+}
+
+SEC("xdp")
+int empty_xdp(struct xdp_md *ctx)
+{
+	(void)ctx;
+	return XDP_PASS;
+}
+
+SEC("tc")
+int again_tc(struct __sk_buff *skb)
+{
+	if (restore((void *)(long)skb->data, (void *)(long)skb->data_end))
+		bpf_tail_call(skb, &tc_programs, slot);
+	return TC_ACT_SHOT;
+}
+
+SEC("tc")
+int empty_tc(struct __sk_buff *skb)
+{
+	(void)skb;
+	return TC_ACT_UNSPEC;
+}
+
+char _license[] SEC("license") = "GPL";
