@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The state in its pinned map: what is written is read.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include "state_sample.h"
+
+TestSuite(state, .init = state_sample_init, .fini = world_fini);
+
+static void expect_devices(const struct state *a, const struct state *b)
+{
+	cr_assert_eq(a->device_count, b->device_count);
+	for (size_t i = 0; i < a->device_count; i++) {
+		const struct plan_device *x = &a->devices[i], *y = &b->devices[i];
+
+		cr_expect_str_eq(x->name, y->name);
+		cr_expect_eq(x->ifindex, y->ifindex);
+		cr_expect_eq(x->is_l3, y->is_l3);
+		cr_expect_arr_eq(x->mac, y->mac, sizeof(x->mac));
+		cr_expect_eq(x->mtu, y->mtu);
+	}
+}
+
+static void expect_nexthops(const struct state *a, const struct state *b)
+{
+	cr_assert_eq(a->nexthop_count, b->nexthop_count);
+	for (size_t i = 0; i < a->nexthop_count; i++) {
+		const struct plan_nexthop *x = &a->nexthops[i], *y = &b->nexthops[i];
+
+		cr_expect_str_eq(a->backends[i].name, b->backends[i].name);
+		cr_expect_eq(x->backend, y->backend);
+		cr_expect(ip_addr_equal(&x->addr, &y->addr));
+		cr_expect(ip_addr_equal(&x->neighbour, &y->neighbour));
+		cr_expect_eq(x->device, y->device);
+		cr_expect_eq(x->mtu, y->mtu);
+	}
+}
+
+static void expect_hooks_of(const struct state *a, const struct state *b)
+{
+	cr_assert_eq(a->hook_count, b->hook_count);
+	for (size_t i = 0; i < a->hook_count; i++) {
+		const struct state_hook *x = &a->hooks[i], *y = &b->hooks[i];
+
+		cr_expect_str_eq(x->device, y->device);
+		cr_expect_str_eq(x->reason, y->reason);
+		cr_expect_eq(x->ifindex, y->ifindex);
+		cr_expect_eq(x->kind, y->kind);
+		cr_expect_eq(x->made_qdisc, y->made_qdisc);
+	}
+}
+
+static void expect_rules_of(const struct state *a, const struct state *b)
+{
+	cr_assert_eq(a->rule_count, b->rule_count);
+	for (size_t i = 0; i < a->rule_count; i++) {
+		const struct state_rule *x = &a->rules[i], *y = &b->rules[i];
+
+		cr_expect_str_eq(x->forward, y->forward);
+		cr_expect_eq(x->proto, y->proto);
+		cr_expect(ip_addr_equal(&x->public_addr, &y->public_addr));
+		cr_expect(ip_addr_equal(&x->backend_addr, &y->backend_addr));
+		cr_expect_str_eq(x->ports, y->ports);
+		cr_expect_eq(x->shift, y->shift);
+	}
+}
+
+static void expect_equal(const struct state *a, const struct state *b)
+{
+	cr_expect_eq(a->abi, b->abi);
+	cr_expect_str_eq(a->iface, b->iface);
+	cr_expect_str_eq(a->config, b->config);
+	cr_expect_eq(a->mode, b->mode);
+	cr_expect_eq(a->force, b->force);
+	cr_expect_eq(a->loaded_at, b->loaded_at);
+	cr_expect_eq(a->agent_pid, b->agent_pid);
+	cr_expect_eq(a->netns, b->netns);
+	cr_expect_eq(a->generation, b->generation);
+	cr_expect(port_set_equal(&a->reserved_before, &b->reserved_before));
+	cr_expect(port_set_equal(&a->reserved, &b->reserved));
+	cr_expect_arr_eq(a->forwarding_before, b->forwarding_before, sizeof(a->forwarding_before));
+	expect_devices(a, b);
+	expect_nexthops(a, b);
+	expect_hooks_of(a, b);
+	expect_rules_of(a, b);
+	cr_assert_eq(a->counter_count, b->counter_count);
+	for (size_t i = 0; i < a->counter_count; i++) {
+		cr_expect_str_eq(a->counters[i].forward, b->counters[i].forward);
+		cr_expect_eq(a->counters[i].proto, b->counters[i].proto);
+	}
+}
+
+static struct state *read_back(void)
+{
+	struct state *state = state_read(BPFFS, "eth0");
+
+	cr_assert(state, "%m");
+	return state;
+}
+
+static void expect_read(const struct state *expected)
+{
+	struct state *state = read_back();
+
+	expect_equal(state, expected);
+	state_free(state);
+}
+
+Test(state, of_a_plan)
+{
+	struct state *state = make_state();
+
+	cr_expect_eq(state->abi, XDPFWD_ABI_VERSION);
+	cr_expect_str_eq(state->iface, "eth0");
+	cr_expect_str_eq(state->config, "/etc/ports.toml");
+	cr_expect_eq(state->mode, MODE_NATIVE);
+	cr_expect(state->force);
+	cr_expect_eq(state->agent_pid, 4711);
+	cr_expect_eq(state->netns, state_netns());
+	cr_expect_neq(state->netns, 0);
+	cr_expect_eq(state->generation, 4000000000U);
+	cr_expect_gt(state->loaded_at, 1700000000);
+	cr_expect_not(state->forwarding_before[FAMILY_V4]);
+	cr_expect(state->forwarding_before[FAMILY_V6]);
+	cr_expect(port_set_equal(&state->reserved_before, &world.reserved_before));
+	cr_expect(port_set_equal(&state->reserved, &world.plan->reserved));
+	cr_expect_not(port_set_is_empty(&state->reserved));
+	cr_assert_eq(state->device_count, 3);
+	cr_expect_str_eq(state->devices[2].name, "wg0");
+	cr_assert_eq(state->nexthop_count, PLAN_FIRST_BACKEND + 3);
+	cr_expect_str_eq(state->backends[PLAN_FIRST_BACKEND].name, "home");
+	cr_expect_str_eq(state->backends[PLAN_FIRST_BACKEND + 2].name, "away");
+	cr_assert_eq(state->hook_count, world.plan->hook_count);
+	cr_expect_str_eq(state->hooks[1].device, "eth1");
+	cr_expect_eq(state->hooks[1].ifindex, 3);
+	cr_expect_eq(state->hooks[1].kind, ATTACH_XDP_NATIVE);
+	cr_expect_str_eq(state->hooks[1].reason, "--mode native");
+	cr_assert_eq(state->rule_count, 5);
+	cr_expect_str_eq(state->rules[1].forward, "dns");
+	cr_expect_eq(state->rules[1].proto, PROTO_UDP);
+	cr_expect_str_eq(state->rules[1].ports, "53,60-69");
+	cr_expect_eq(state->rules[1].shift, 1000);
+	cr_assert_eq(state->counter_count, 4);
+	cr_expect_str_eq(state->counters[0].forward, "gone");
+	cr_expect_str_eq(state->counters[3].forward, "udp-80");
+	state_free(state);
+}
+
+Test(state, what_is_written_is_read)
+{
+	struct state *state = make_state();
+
+	cr_assert_eq(state_write(BPFFS, state), 0);
+	expect_read(state);
+	state_free(state);
+}
+
+Test(state, the_last_one_written_counts)
+{
+	struct state *state = make_state();
+
+	for (int i = 0; i < 5; i++) {
+		snprintf(state->config, sizeof(state->config), "/etc/%0*d.toml", 100 - 20 * i, i);
+		cr_assert_eq(state_write(BPFFS, state), 0);
+		expect_read(state);
+	}
+	state_free(state);
+}
+
+Test(state, of_another_interface)
+{
+	struct state *state = make_state();
+
+	cr_assert_eq(pins_make(BPFFS, "eth0.100"), 0);
+	cr_assert_eq(state_write(BPFFS, state), 0);
+	strcpy(state->iface, "eth0.100");
+	state->mode = MODE_TC;
+	cr_assert_eq(state_write(BPFFS, state), 0);
+	cr_expect_eq(read_back()->mode, MODE_NATIVE);
+	state_free(state);
+	state = state_read(BPFFS, "eth0.100");
+	cr_assert(state);
+	cr_expect_eq(state->mode, MODE_TC);
+	state_free(state);
+}
+
+Test(state, none)
+{
+	struct state *state = make_state();
+
+	errno = 0;
+	cr_expect_null(state_read(BPFFS, "eth0"));
+	cr_expect_eq(errno, ENOENT);
+	strcpy(state->iface, "eth7");
+	cr_expect_eq(state_write(BPFFS, state), -ENOENT);
+	cr_expect_null(state_read(BPFFS, "eth7"));
+	cr_expect_eq(errno, ENOENT);
+	state_free(state);
+}
+
+Test(state, without_privilege)
+{
+	struct state *state = make_state();
+
+	cr_assert_eq(state_write(BPFFS, state), 0);
+	state_free(state);
+	cr_assert_eq(setresuid(65534, 65534, 0), 0);
+	errno = 0;
+	cr_expect_null(state_read(BPFFS, "eth0"));
+	cr_expect(errno == EACCES || errno == EPERM, "%m");
+	cr_assert_eq(setresuid(0, 0, 0), 0);
+}
+
+/* As long as every name can be, and as many of everything as a rule set has room for. */
+Test(state, as_large_as_it_gets)
+{
+	struct state *state = make_state();
+	struct state_rule *rules = calloc(RULES_MAX, sizeof(*rules));
+	struct ip_addr addr;
+
+	cr_assert_eq(ip_addr_parse("2001:db8:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa", &addr), 0);
+	free(state->rules[0].ports);
+	state->rule_count = RULES_MAX - 1;
+	for (size_t i = 0; i < state->rule_count; i++) {
+		rules[i] = (struct state_rule){ .proto = i % 2,
+						.public_addr = addr,
+						.backend_addr = addr,
+						.ports = strdup("60000-60009,61000-61009"),
+						.shift = -59999 };
+		memset(rules[i].forward, 'f', sizeof(rules[i].forward) - 1);
+	}
+	state->rules = rules;
+	for (state->counter_count = 0; state->counter_count < COUNTERS_MAX; state->counter_count++)
+		memset(state->counters[state->counter_count].forward, 'c', 63);
+	for (; state->nexthop_count < NEXTHOPS_MAX; state->nexthop_count++) {
+		memset(state->backends[state->nexthop_count].name, 'b', 63);
+		state->nexthops[state->nexthop_count].addr = addr;
+		state->nexthops[state->nexthop_count].neighbour = addr;
+	}
+	memset(state->config, '/', sizeof(state->config) - 1);
+	cr_assert_eq(state_write(BPFFS, state), 0);
+	expect_read(state);
+}
+
+Test(state, too_large)
+{
+	struct state *state = make_state();
+	const size_t size = 3 << 20;
+	char *ports = malloc(size);
+
+	cr_assert_eq(state_write(BPFFS, state), 0);
+	memset(ports, '7', size);
+	ports[size - 1] = '\0';
+	free(state->rules[0].ports);
+	state->rules[0].ports = ports;
+	cr_expect_eq(state_write(BPFFS, state), -E2BIG);
+	state->rules[0].ports = strdup("53,60-69");
+	free(ports);
+	expect_read(state);
+	state_free(state);
+}
+
+/* A reader finds one state or the other whole, whatever a writer does meanwhile. */
+Test(state, read_while_it_is_written)
+{
+	struct state *state = make_state();
+	pid_t writer;
+	int status;
+
+	strcpy(state->config, "aaaa");
+	cr_assert_eq(state_write(BPFFS, state), 0);
+	writer = fork();
+	if (!writer) {
+		int failed = 0;
+
+		for (int i = 0; i < 2000; i++) {
+			memset(state->config, 'a' + i % 26, 10 + i % 1000);
+			state->config[10 + i % 1000] = '\0';
+			failed |= state_write(BPFFS, state);
+		}
+		_exit(failed != 0);
+	}
+	while (!waitpid(writer, &status, WNOHANG)) {
+		struct state *read = read_back();
+
+		cr_assert_eq(strspn(read->config, (char[]){ read->config[0], '\0' }),
+			     strlen(read->config));
+		state_free(read);
+	}
+	cr_expect_eq(status, 0);
+	state_free(state);
+}
+
+Test(state, agent)
+{
+	struct state *state = make_state();
+	int lock;
+
+	cr_expect_eq(state_agent_alive(BPFFS, state), 0);
+	lock = pins_agent_lock(BPFFS, "eth0");
+	cr_assert_geq(lock, 0);
+	cr_expect_eq(state_agent_alive(BPFFS, state), 4711);
+	close(lock);
+	cr_expect_eq(state_agent_alive(BPFFS, state), 0);
+	state_free(state);
+}
