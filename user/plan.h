@@ -24,6 +24,9 @@ enum attach_kind { ATTACH_XDP_NATIVE, ATTACH_XDP_GENERIC, ATTACH_TCX, ATTACH_CLS
 const char *attach_kind_hook(enum attach_kind kind);
 const char *attach_kind_mode(enum attach_kind kind);
 
+/* plan_uses_backend() - does any forward go there? The others need neither address nor route */
+bool plan_uses_backend(const struct config *config, size_t backend);
+
 /**
  * struct plan_refusal - a device whose driver has refused native XDP
  * @ifindex: the device

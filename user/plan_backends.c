@@ -4,7 +4,7 @@
 #include <string.h>
 #include "plan_internal.h"
 
-static bool backend_is_used(const struct config *config, size_t backend)
+bool plan_uses_backend(const struct config *config, size_t backend)
 {
 	for (size_t i = 0; i < config->forward_count; i++)
 		if (config->forwards[i].backend == backend)
@@ -173,6 +173,6 @@ void plan_backends(struct planner *p)
 	const struct config *config = p->in->config;
 
 	for (size_t i = 0; i < config->backend_count; i++)
-		if (backend_is_used(config, i))
+		if (plan_uses_backend(config, i))
 			plan_backend(p, i);
 }

@@ -33,7 +33,7 @@ static int resolve_backends(const struct config *config, struct inputs *inputs,
 
 		memcpy(inputs->has[i], backend->has, sizeof(backend->has));
 		memcpy(inputs->addr[i], backend->address, sizeof(backend->address));
-		if (backend->hostname &&
+		if (backend->hostname && plan_uses_backend(config, i) &&
 		    host_resolve(backend->hostname, inputs->has[i], inputs->addr[i], &cause))
 			diag_add(diags, DIAG_SYSTEM_ERROR, backend->address_place,
 				 "backend \"%s\": cannot resolve \"%s\": %s", backend->name,
