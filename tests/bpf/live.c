@@ -19,7 +19,8 @@
 #include <unistd.h>
 #include "live.h"
 
-#define PATIENCE_MS 10000 /* only a failure waits so long */
+/* How long to wait for a packet: a failure waits so long once, and then hardly. */
+static int patience_ms = 10000;
 
 static int files[DEV_COUNT];
 
@@ -152,7 +153,7 @@ bool live_receive(enum dev dev, struct packet_buf *packet, struct virtio_net_hdr
 				  { packet->data, sizeof(packet->data) - 4 } };
 	char control[256];
 
-	while (poll(&wait, 1, PATIENCE_MS) == 1) {
+	while (poll(&wait, 1, patience_ms) == 1) {
 		struct msghdr message = { .msg_iov = parts,
 					  .msg_iovlen = 2,
 					  .msg_control = control,
@@ -167,6 +168,7 @@ bool live_receive(enum dev dev, struct packet_buf *packet, struct virtio_net_hdr
 		if (is_ours(packet, dev_is_l3(dev)))
 			return true;
 	}
+	patience_ms = 50;
 	return false;
 }
 

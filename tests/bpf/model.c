@@ -77,19 +77,19 @@ unsigned model_find(const struct ip_addr *addr, enum direction dir, enum proto p
 			      [port % PAGE_PORTS];
 }
 
-/* What it stands for: the number of the rule of one end of a packet, 0 for none. */
+/* What it stands for: the number of the rule of one end of a packet, 0 for none; the last wins. */
 static unsigned search(const struct ip_addr *addr, enum direction dir, enum proto proto,
 		       uint16_t port)
 {
-	for (unsigned i = 0; i < model_plan->rule_count; i++) {
-		const struct plan_rule *rule = &model_plan->rules[i];
+	for (unsigned number = model_plan->rule_count; number; number--) {
+		const struct plan_rule *rule = &model_plan->rules[number - 1];
 		const struct ip_addr *end =
 			dir == DIR_IN ? &rule->public_addr : &rule->backend_addr;
 		long public = dir == DIR_IN ? port : (long)port - rule->shift;
 
 		if (rule->proto == proto && ip_addr_equal(end, addr) && public > 0 &&
 		    public < PORT_COUNT && port_set_has(&rule->ports, public))
-			return i + 1;
+			return number;
 	}
 	return 0;
 }

@@ -245,3 +245,31 @@ Test(live, super_packets)
 {
 	live_for_each(super_packets);
 }
+
+/* Of a packet in pages no header may be where the program looks first. */
+static void paged(struct test_case *test)
+{
+	struct virtio_net_hdr offload = { .hdr_len = 1 }, left;
+	struct packet_buf in, expected, actual;
+	struct packet_spec out;
+	char diff[1024];
+
+	strcpy(test->detail, "in pages");
+	test->packet.payload = 5001;
+	if (test->family == FAMILY_V4)
+		test->packet.options = 10;
+	out = live_output(test);
+	packet_build(&test->packet, &in);
+	packet_build(&out, &expected);
+	live_send(test->path.ingress, &in, &offload);
+	if (!live_receive(test->path.egress, &actual, &left))
+		case_fail(test, "live: nothing came");
+	else if (packet_diff(&expected, actual.data, actual.len, diff, sizeof(diff)))
+		case_fail(test, "live: %s", diff);
+}
+
+Test(live, paged)
+{
+	run("for dev in pub pub-peer home home-peer tun wan; do ip link set $dev mtu 9000; done");
+	live_for_each(paged);
+}

@@ -135,6 +135,23 @@ Test(ruleset, hole_in_a_range)
 	}
 }
 
+/* Two public addresses of one backend: what the second writes must not show in the first's table.
+ */
+Test(ruleset, shared_backend)
+{
+	struct ip_addr one = model_v4(0xc6336402), two = model_v4(0xc6336403);
+	struct ip_addr backend = model_v4(0xc6120902);
+
+	model_add(PROTO_UDP, one, backend, 49152, 65535, 0);
+	model_add(PROTO_UDP, two, backend, 50000, 50010, 0);
+	model_build();
+	for (unsigned port = 0; port < PORT_COUNT; port++) {
+		model_expect(&one, DIR_IN, PROTO_UDP, port);
+		model_expect(&two, DIR_IN, PROTO_UDP, port);
+		model_expect(&backend, DIR_OUT, PROTO_UDP, port);
+	}
+}
+
 /* Ranges moved by all kinds of distances, the ends of the port space included. */
 Test(ruleset, shifts)
 {
