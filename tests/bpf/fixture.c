@@ -2,6 +2,7 @@
 // The host under test: namespace, devices, rule sets, programs, counters.
 #include <bpf/bpf.h>
 #include <criterion/criterion.h>
+#include <criterion/hooks.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -137,10 +138,20 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 	return vfprintf(stderr, fmt, args);
 }
 
+/* Criterion does not show why a test is skipped unless asked. */
+ReportHook(PRE_ALL)(struct criterion_test_set *tests)
+{
+	(void)tests;
+	if (geteuid() != 0)
+		fputs("Without root only the rule set is tested: packets need BPF programs in a "
+		      "network namespace.\n",
+		      stderr);
+}
+
 void fixture_init(void)
 {
 	if (geteuid() != 0)
-		cr_skip_test("needs root: it loads BPF programs into a network namespace");
+		cr_skip_test("needs root");
 	cr_assert_eq(unshare(CLONE_NEWNET), 0, "unshare: %m");
 	run("%s", setup);
 	libbpf_set_print(quiet);

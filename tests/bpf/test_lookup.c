@@ -117,3 +117,24 @@ Test(lookup, port_of_another_backend)
 	free(plan->rules);
 	free(plan);
 }
+
+/* Two public addresses: one of them as the source of a packet from outside is spoofed, too. */
+Test(lookup, source_is_another_public_address)
+{
+	struct plan *plan = interleaved_plan();
+	struct test_case test;
+
+	for (unsigned i = 1; i < FORWARDS * PROTO_COUNT; i += 2)
+		plan->rules[i].public_addr = peer_addr(WORLD_PUB, PEER_ARM, FAMILY_V4);
+	fixture_apply_plan(plan, UINT64_MAX);
+	for (int program = PROGRAM_XDP; program <= PROGRAM_TC; program++) {
+		case_init(&test, path_find("in pub>home"), program, FAMILY_V4, PROTO_UDP);
+		test.packet.src = peer_addr(WORLD_PUB, PEER_ARM, FAMILY_V4);
+		test.packet.sport = 5001;
+		test.packet.dport = 5000;
+		test.reason = REASON_NOT_OURS;
+		case_run(&test, "from the other public address");
+	}
+	free(plan->rules);
+	free(plan);
+}
