@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Install the Debian or Ubuntu packages that building, testing or the demo needs.
 #
-#   deps.sh [--list] GROUP...    groups: build, test, demo, kernels; --list only prints
+#   deps.sh [--list] GROUP...    groups: build, test, demo, bench, kernels; --list only prints
 #
 # The demo's servers run in network namespaces with their own files. The daemons that the packages
 # would start on this host are neither started nor left enabled, unless they were here before.
@@ -18,9 +18,12 @@ demo=(prosody coturn openssl wireguard-tools wireguard-go iproute2 ethtool iputi
 test=("${demo[@]}" nftables libcriterion-dev python3-scapy shellcheck cppcheck clang-format
 	clang-tidy)
 # shellcheck disable=SC2034 # as above
+bench=(iperf3 haproxy nginx libnginx-mod-stream socat nftables iptables iproute2 ethtool procps
+	util-linux wireguard-tools wireguard-go python3)
+# shellcheck disable=SC2034 # as above
 kernels=(qemu-system-x86 busybox-static cpio xz-utils zstd debian-archive-keyring clang-14 clang-16
 	clang-19 iproute2 ethtool procps util-linux)
-daemons=(prosody coturn)
+daemons=(prosody coturn haproxy nginx)
 policy=/usr/sbin/policy-rc.d
 
 die() {
@@ -60,12 +63,12 @@ if [[ ${1:-} == --list ]]; then
 	list_only=1
 	shift
 fi
-(($#)) || die "which group? build, test, demo or kernels"
+(($#)) || die "which group? build, test, demo, bench or kernels"
 wanted=()
 for group; do
 	case $group in
-	build | test | demo | kernels) ;;
-	*) die "no group \"$group\": build, test, demo or kernels" ;;
+	build | test | demo | bench | kernels) ;;
+	*) die "no group \"$group\": build, test, demo, bench or kernels" ;;
 	esac
 	declare -n packages=$group
 	wanted+=("${packages[@]}")
