@@ -32,7 +32,7 @@ endif
 USER_OBJS := $(patsubst user/%,$(BUILD)/user/%.o,$(wildcard user/*.c user/*.cpp))
 LIB_OBJS  := $(filter-out %/main.c.o,$(USER_OBJS))
 TEST_BINS := $(BUILD)/test-unit $(BUILD)/test-bpf
-BENCH_BINS := $(addprefix $(BUILD)/bench-,flood cost)
+BENCH_BINS := $(addprefix $(BUILD)/bench-,flood cost load)
 # For the kernel matrix: the object by each compiler, and the guests' tools.
 CLANG_OBJS   := $(patsubst %,$(BUILD)/kernels/clang-%.bpf.o,14 16 19)
 KERNEL_TOOLS := $(addprefix $(BUILD)/kernels/,traffic tunnel verifier pass.bpf.o)

@@ -14,14 +14,20 @@ import signal
 import sys
 import time
 
+sys.dont_write_bytecode = True # the tree stays as it is
+
 import core
 import cost
 import goals
 import lab
+import picture
 import report
 import rows as ways
+import scale
+import sockets
+import tools
 
-DOCS = lab.ROOT / "docs"
+DOCS = tools.ROOT / "docs"
 
 
 def say(text):
@@ -38,7 +44,7 @@ def cpu_name():
 def host(started):
     return {"date": datetime.date.today().isoformat(), "kernel": platform.release(),
             "cpu": cpu_name(), "cores": os.cpu_count(),
-            "version": lab.run(lab.XDPFWD, "--version").split("\n")[0].removeprefix("xdpfwd "),
+            "version": tools.run(tools.XDPFWD, "--version").split("\n")[0].removeprefix("xdpfwd "),
             "seconds": round(time.monotonic() - started)}
 
 
@@ -60,12 +66,13 @@ def measure_floods(bench, data, quick):
 
 def write(data, out):
     (out / "performance.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    (out / "performance.svg").write_text(picture.draw(data), encoding="utf-8")
     report.write_page(out / "performance.md", data)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only the floods, and fewer of them")
+    parser.add_argument("--quick", action="store_true", help="no connections, and fewer of everything")
     parser.add_argument("--write", type=pathlib.Path, metavar="DIR", nargs="?", const=DOCS,
                         help="write performance.json and .svg there, and the tables into its "
                         "performance.md (default: docs)")
@@ -79,7 +86,9 @@ def main():
     with lab.Bench() as bench:
         rows = measure_floods(bench, data, args.quick)
         data["cost"] = cost.programs(bench, rows, args.quick, say)
-        say("cleaning up")
+        data["scale"] = scale.rules(bench, args.quick, say)
+        data["reload"] = scale.reload_under_traffic(bench, say)
+    data["sockets"] = [] if args.quick else sockets.measure(say)
     data["host"] = host(started)
     data["goals"] = goals.judge(data)
     print(report.text(data))

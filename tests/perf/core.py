@@ -84,7 +84,8 @@ def one_core(rows, quick, say):
 
 
 def figures(row, cell, samples):
-    own, bare = samples[row.key, cell], samples["bare", cell]
+    """Figures of one row; what compares it with another one is made round by round."""
+    own, bare, nft = (samples.get((key, cell), [None]) for key in (row.key, "bare", "nft"))
     result = {"row": row.key, **cell._asdict(), "mpps": None}
     if None in own or None in bare:
         return result
@@ -92,6 +93,12 @@ def figures(row, cell, samples):
     result["mpps"] = spread([a / 1e6 for a, _ in pairs])
     result["added_ns"] = spread([1e9 / a - 1e9 / b for a, b in pairs])
     result["ratio"] = spread([a / b for a, b in pairs])
+    if None not in nft:
+        result["over_nft"] = spread([a["pps"] / b["pps"] for a, b in zip(own, nft)])
+        added = [(1e9 / a["pps"] - 1e9 / b["pps"], 1e9 / n["pps"] - 1e9 / b["pps"])
+                 for a, b, n in zip(own, bare, nft)]
+        if row.key != "bare":
+            result["nft_added_over"] = spread([theirs / mine for mine, theirs in added])
     result["lost"] = sum(a["sent"] - a["received"] for a in own) / sum(a["sent"] for a in own)
     return result
 
@@ -136,7 +143,7 @@ def overloaded(rows, quick, say):
     say("overloaded")
     batch = [Cell("in", family, 64, 4_000) for family in ((4,) if quick else (4, 6))]
     samples = collections.defaultdict(list)
-    for _ in range(3 if quick else 5):
+    for _ in range(3 if quick else 9):
         for cell in batch:
             for row in rows:
                 with ForwarderCore(row.edge):

@@ -3,7 +3,7 @@
 import collections
 
 from core import spread
-from lab import CLIENTS, HOME, PUBLIC, TUNNELLED, Edge, write_config
+from lab import CLIENTS, HOME, PUBLIC, TUNNELLED, Edge
 
 CLIENT_PORT, PORT, OTHER_PORT = 40000, 50000, 40001
 # What the programs answer, by hook.
@@ -62,7 +62,7 @@ def programs(bench, rows, quick, say):
     ethernet = next(row.edge for row in rows if row.key == "xdp")
     tunnel = Edge(bench, "tunnel")
     tunnel.add_tunnel()
-    tunnel.load(write_config(tunnel.dir / "ports.toml", home=TUNNELLED), "tc", agent=True)
+    tunnel.load("preserve", "tc", agent=True, home=TUNNELLED)
     both = {"in": "pub0", "out": "in0"}
     plans = [("XDP", ethernet, "xdpfwd_xdp", both, HOME),
              ("TC", ethernet, "xdpfwd_tc", both, HOME),

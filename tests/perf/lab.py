@@ -6,17 +6,13 @@ One edge for each way to forward, so that none has to be set up again between tw
     outside "client" --- "pub0" edge "in0" --- "home" outside
 """
 import contextlib
-import json
-import os
 import pathlib
 import shutil
-import subprocess
 import tempfile
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build")).resolve()
-XDPFWD = os.environ.get("XDPFWD", str(BUILD / "xdpfwd"))
+from forwarder import Xdpfwd, config_text
+from tools import Tool, Unavailable, run
+
 STATE = pathlib.Path("/run/xdpfwd-bench")
 
 # By address family: the edge's public and inner address, its gateway, the home server, and where
@@ -46,36 +42,6 @@ table inet bench {
 """ % {"home4": HOME[4], "home6": HOME[6]}
 
 
-class Unavailable(Exception):
-    """A row that cannot be measured here; the text says why, for the table."""
-
-
-def run(*argv, ns=None, check=True, text=None):
-    """Run a command, in a namespace if one is named; its output, or an error with its message."""
-    if ns:
-        argv = ("nsenter", f"--net=/run/netns/{ns}", *argv)
-    done = subprocess.run([str(a) for a in argv], input=text, capture_output=True, text=True)
-    if check and done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, argv))}: {done.stderr.strip()}")
-    return done.stdout
-
-
-def write_config(path, source="preserve", ports='["49152-65535"]', home=None, count=1):
-    """A configuration that forwards ports of both families to a server at home.
-
-    With @count, that many forwards of 16 ports each instead of @ports.
-    """
-    home = home or HOME
-    text = f'[backend.home]\naddress = ["{home[4]}", "{home[6]}"]\n'
-    for i in range(count):
-        if count > 1:
-            ports = f'["{49152 + 16 * i}-{49167 + 16 * i}"]'
-        text += (f'\n[[forward]]\nname = "bench{i}"\nprotocol = ["tcp", "udp"]\nports = {ports}\n'
-                 f'backend = "home"\nsource = "{source}"\n')
-    path.write_text(text)
-    return path
-
-
 class Bench:
     """What lasts for the whole run; use as a context manager."""
 
@@ -103,31 +69,6 @@ class Bench:
             self.stack.callback(file.write_text, before)
 
 
-class Tool:
-    """A program of ours that answers each line with a line of JSON, until the stack is unwound."""
-
-    def __init__(self, stack, ns, name, *argv):
-        self.process = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{ns}", str(BUILD / name), *map(str, argv)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        stack.callback(self.stop)
-
-    def ask(self, *words):
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(" ".join(map(str, words)) + "\n")
-            self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.process.args[2]} ended")
-        return json.loads(line)
-
-    def stop(self):
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
-
-
 class Edge:
     """One edge, set up to forward in one way, and the flood tool around it."""
 
@@ -139,9 +80,10 @@ class Edge:
         self.ns = f"xb-{bench.dir.name}-{name}"
         self.outside = f"{self.ns}-out"
         self.stack = bench.stack.enter_context(contextlib.ExitStack())
-        self.agent = self.flooder = None
-        self.bpffs = self.dir / "bpf"
+        self.flooder = None
         self._namespaces()
+        self.xdpfwd = Xdpfwd(self.ns, self.dir, "pub0")
+        self.stack.callback(self.xdpfwd.remove)
         self._edge_addresses()
 
     def _namespaces(self):
@@ -209,48 +151,11 @@ class Edge:
                     raise Unavailable(str(error).splitlines()[-1]) from error
         self.conntrack()
 
-    def xdpfwd(self, *args, check=True):
-        return run(XDPFWD, "--bpffs", self.bpffs, *args, ns=self.ns, check=check)
-
-    def load(self, config, mode, agent):
-        """Load xdpfwd; with an agent it stays in the foreground, and next hops are cached."""
-        self.bpffs.mkdir(exist_ok=True)
-        run("mount", "-t", "bpf", "bpf", self.bpffs)
-        self.stack.callback(run, "umount", self.bpffs)
+    def load(self, source, mode, agent, home=None):
+        """Forward with xdpfwd."""
         # The range of the test covers the host's own ports, which it must keep.
         self.sysctl("net.ipv4.ip_local_port_range=20000 40000")
-        argv = ["load", "pub0", "--config", str(config), "--mode", mode]
-        if not agent:
-            self.xdpfwd(*argv, "--detach")
-            self.stack.callback(self.xdpfwd, "unload", "pub0")
-            return
-        with open(self.dir / "agent.log", "w", encoding="utf-8") as log:
-            self.agent = subprocess.Popen(
-                ["nsenter", f"--net=/run/netns/{self.ns}", XDPFWD, "--bpffs", self.bpffs, *argv],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        self.stack.callback(self._unload_agent)
-        self.wait(lambda: self._status_agent() == self.agent.pid, "the agent")
-
-    def _status_agent(self):
-        if self.agent.poll() is not None:
-            raise RuntimeError((self.dir / "agent.log").read_text())
-        out = self.xdpfwd("status", "pub0", "--json", check=False)
-        with contextlib.suppress(ValueError, LookupError):
-            return json.loads(out)["interfaces"][0]["agent_pid"]
-        return None
-
-    def _unload_agent(self):
-        self.agent.terminate()
-        self.agent.wait()
-        self.xdpfwd("unload", "pub0", check=False)
-
-    @staticmethod
-    def wait(condition, what, seconds=10):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"waited in vain for {what}")
-            time.sleep(0.05)
+        self.xdpfwd.load(config_text(home or HOME, '["49152-65535"]', source), mode, agent)
 
     def start_flood(self, bare=False):
         self.flooder = Tool(self.stack, self.outside, "bench-flood", f"/run/netns/{self.ns}",
@@ -261,7 +166,6 @@ class Edge:
         return self.flooder.ask(direction, size, flows, packets, cpu, src, dst, expect, int(vary),
                                 window)
 
-    def start_cost(self):
+    def start_cost(self, stack=None):
         """Measure the programs that are loaded here; see cost.c."""
-        pin = self.bpffs / "xdpfwd" / "pub0" / "rulesets"
-        return Tool(self.stack, self.ns, "bench-cost", pin)
+        return Tool(stack or self.stack, self.ns, "bench-cost", self.xdpfwd.pin("rulesets"))

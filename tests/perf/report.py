@@ -36,6 +36,11 @@ def figure(spread, digits=None):
     return f"{number(spread['median'], digits)} ({low}-{high})"
 
 
+def ms(spread):
+    """A figure in seconds as milliseconds."""
+    return {name: spread[name] * 1e3 for name in ("median", "low", "high")}
+
+
 def flows_label(flows):
     return "1 flow" if flows == 1 else f"{flows:,} flows"
 
@@ -54,10 +59,10 @@ class Core:
         result = self.get(*args, **kwargs)
         return result[name] if result else None
 
-    def values(self, name, row, **match):
-        """The medians of all cells of a row that match."""
+    def spreads(self, name, row, **match):
+        """One figure of all cells of a row that match."""
         keys = ("direction", "family", "size", "flows")
-        return [r[name]["median"] for key, r in self.by.items() if key[0] == row
+        return [r.get(name) for key, r in self.by.items() if key[0] == row
                 and all(dict(zip(keys, key[1:]))[k] == v for k, v in match.items())]
 
     def flows(self):
@@ -133,6 +138,36 @@ def section_cost(data):
     return text
 
 
+def section_sockets(data):
+    text = []
+    kinds = [("tcp", "bulk TCP", {"gbps": "Gbit/s", "cpu_per_gb": "CPU s per GB"}),
+             ("udp", "bulk UDP", {"gbps": "Gbit/s", "cpu_per_gb": "CPU s per GB",
+                                  "lost_percent": "% lost"}),
+             ("connect", "new connections", {"per_second": "per second",
+                                             "cpu_per_1000": "CPU s per 1,000",
+                                             "p50": "p50 µs", "p99": "p99 µs"}),
+             ("ask", "request latency", {"p50": "p50 µs", "p99": "p99 µs", "p999": "p99.9 µs"})]
+    for lab, over in (("ethernet", "Ethernet"), ("wireguard", "a WireGuard tunnel")):
+        for test, title, columns in kinds:
+            found = [r for r in data["sockets"] if (r["lab"], r["test"]) == (lab, test)]
+            if found:
+                lines = [[r["label"], *(figure(r[name]) for name in columns)] for r in found]
+                text += [table([f"{title} over {over}", *columns.values()], lines), ""]
+    return text and ["Real connections, client to home and back:", "", *text]
+
+
+def section_scale(data):
+    lines = [[r["rules"], figure(r["xdp_ns"]), figure(r["tc_ns"]),
+              number(r["memory"] / 1e6, 1) + " MB",
+              figure(ms(r["load"]), 0), figure(ms(r["reload"]), 0)] for r in data["scale"]]
+    reload = data["reload"]
+    return ["The number of rules (one packet, IPv4 UDP, client to home; all maps; whole commands):",
+            "", table(["rules", "XDP ns", "TC ns", "memory", "load ms", "reload ms"], lines), "",
+            f"{reload['reloads']} reloads while {reload['sent']:,} packets were forwarded: "
+            f"{reload['lost']:,} lost. Beside that traffic each took {figure(ms(reload['seconds']), 0)} ms.",
+            ""]
+
+
 def section_goals(data):
     lines = [[goal["goal"], goal["wanted"], goal["measured"], goal["verdict"]]
              for goal in data["goals"]]
@@ -147,7 +182,8 @@ def section_host(data):
             "Median (lower-upper quartile) of the rounds of one run.", ""]
 
 
-SECTIONS = [section_host, section_goals, section_core, section_overloaded, section_cost]
+SECTIONS = [section_host, section_goals, section_core, section_overloaded, section_cost,
+            section_sockets, section_scale]
 
 
 def text(data):

@@ -2,7 +2,8 @@
 """The ways to forward that are compared: how each is set up, and how its packets look."""
 import dataclasses
 
-from lab import CLIENTS, HOME, INNER, PUBLIC, Edge, Unavailable, write_config
+from lab import CLIENTS, HOME, INNER, PUBLIC, Edge
+from tools import Unavailable
 
 
 @dataclasses.dataclass
@@ -40,13 +41,12 @@ class Row:
 def load(mode, source, agent):
     """A function that loads xdpfwd on an edge."""
     def set_up(edge):
-        config = write_config(edge.dir / "ports.toml", source)
-        if source == "masquerade":
-            try:
-                edge.xdpfwd("load", "pub0", "--config", config, "--dry-run")
-            except RuntimeError as error:
+        try:
+            edge.load(source, mode, agent)
+        except RuntimeError as error:
+            if source == "masquerade":
                 raise Unavailable("not in this version") from error
-        edge.load(config, mode, agent)
+            raise
     return set_up
 
 
