@@ -131,20 +131,20 @@ static void print_sysctls(const struct state *state)
 	struct sysctl_row rows[3];
 
 	sysctl_rows(state, rows);
-	table_add(&table, "SYSCTL|SET TO|BEFORE");
 	for (int i = 0; i < 3; i++) {
 		char *value = sysctl_value(state, i);
+		bool changed = value && rows[i].before && strcmp(value, rows[i].before);
 
-		if (value && rows[i].before && strcmp(value, rows[i].before))
+		if (changed && !table.count)
+			table_add(&table, "SYSCTL|SET TO|BEFORE");
+		if (changed)
 			table_add(&table, "%s|%s|%s", rows[i].name, value,
 				  *rows[i].before ? rows[i].before : "(empty)");
 		free(value);
 		free(rows[i].before);
 	}
-	if (table.count > 1)
+	if (table.count)
 		putchar('\n');
-	else
-		table.count = 0;
 	table_print(&table);
 }
 
