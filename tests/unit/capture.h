@@ -16,7 +16,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define CAPTURE_ARGS_MAX 16
+#define CAPTURE_ARGS_MAX     16
+#define CAPTURE_TERMINAL_MAX 4096
 
 /* capture_text() - the whole of a file as a malloc()ed string */
 static inline char *capture_text(int fd)
@@ -46,28 +47,52 @@ static inline char *capture_text(int fd)
 		capture_all;                                                                       \
 	})
 
+/* capture_open_terminal() - both ends of a terminal that changes nothing; returns the far end */
+static inline int capture_open_terminal(int *near)
+{
+	int far = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios mode;
+
+	cr_assert(far >= 0 && !grantpt(far) && !unlockpt(far), "%m");
+	*near = open(ptsname(far), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	cr_assert_eq(tcgetattr(*near, &mode), 0, "%m");
+	cfmakeraw(&mode);
+	cr_assert_eq(tcsetattr(*near, TCSANOW, &mode), 0, "%m");
+	return far;
+}
+
+/* capture_read_terminal() - what comes up to a NUL; the kernel passes it on piece by piece */
+static inline char *capture_read_terminal(int far)
+{
+	char *text = calloc(1, CAPTURE_TERMINAL_MAX);
+	size_t len = 0;
+
+	do {
+		ssize_t more = read(far, text + len, CAPTURE_TERMINAL_MAX - len);
+
+		cr_assert_gt(more, 0);
+		len += more;
+	} while (text[len - 1]);
+	return text;
+}
+
 /* capture_terminal() - what @code writes to stdout when that is a terminal; at most 4 kB */
 #define capture_terminal(code)                                                                     \
 	({                                                                                         \
-		int capture_pty = posix_openpt(O_RDWR | O_NOCTTY), capture_tty, capture_out;       \
-		char *capture_all = calloc(1, 4097);                                               \
-		struct termios capture_mode;                                                       \
-		cr_assert(capture_pty >= 0 && !grantpt(capture_pty) && !unlockpt(capture_pty));    \
-		capture_tty = open(ptsname(capture_pty), O_RDWR | O_NOCTTY);                       \
-		cr_assert_eq(tcgetattr(capture_tty, &capture_mode), 0);                            \
-		cfmakeraw(&capture_mode);                                                          \
-		tcsetattr(capture_tty, TCSANOW, &capture_mode);                                    \
+		int capture_near, capture_far = capture_open_terminal(&capture_near);              \
+		int capture_old;                                                                   \
+		char *capture_all;                                                                 \
 		fflush(stdout);                                                                    \
-		capture_out = dup(STDOUT_FILENO);                                                  \
-		dup2(capture_tty, STDOUT_FILENO);                                                  \
+		capture_old = dup(STDOUT_FILENO);                                                  \
+		dup2(capture_near, STDOUT_FILENO);                                                 \
 		code;                                                                              \
-		fputc('\0', stdout); /* so that there is something to read */                      \
+		fputc('\0', stdout);                                                               \
 		fflush(stdout);                                                                    \
-		dup2(capture_out, STDOUT_FILENO);                                                  \
-		cr_assert_gt(read(capture_pty, capture_all, 4096), 0);                             \
-		close(capture_out);                                                                \
-		close(capture_tty);                                                                \
-		close(capture_pty);                                                                \
+		dup2(capture_old, STDOUT_FILENO);                                                  \
+		capture_all = capture_read_terminal(capture_far);                                  \
+		close(capture_old);                                                                \
+		close(capture_near);                                                               \
+		close(capture_far);                                                                \
 		capture_all;                                                                       \
 	})
 

@@ -178,7 +178,9 @@ Test(state, of_another_interface)
 	strcpy(state->iface, "eth0.100");
 	state->mode = MODE_TC;
 	cr_assert_eq(state_write(BPFFS, state), 0);
-	cr_expect_eq(read_back()->mode, MODE_NATIVE);
+	state_free(state);
+	state = read_back();
+	cr_expect_eq(state->mode, MODE_NATIVE);
 	state_free(state);
 	state = state_read(BPFFS, "eth0.100");
 	cr_assert(state);
@@ -221,7 +223,10 @@ Test(state, as_large_as_it_gets)
 	struct ip_addr addr;
 
 	cr_assert_eq(ip_addr_parse("2001:db8:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa", &addr), 0);
-	free(state->rules[0].ports);
+	for (size_t i = 0; i < state->rule_count; i++)
+		free(state->rules[i].ports);
+	free(state->rules);
+	state->rules = rules;
 	state->rule_count = RULES_MAX - 1;
 	for (size_t i = 0; i < state->rule_count; i++) {
 		rules[i] = (struct state_rule){ .proto = i % 2,
@@ -231,7 +236,6 @@ Test(state, as_large_as_it_gets)
 						.shift = -59999 };
 		memset(rules[i].forward, 'f', sizeof(rules[i].forward) - 1);
 	}
-	state->rules = rules;
 	for (state->counter_count = 0; state->counter_count < COUNTERS_MAX; state->counter_count++)
 		memset(state->counters[state->counter_count].forward, 'c', 63);
 	for (; state->nexthop_count < NEXTHOPS_MAX; state->nexthop_count++) {
@@ -242,6 +246,7 @@ Test(state, as_large_as_it_gets)
 	memset(state->config, '/', sizeof(state->config) - 1);
 	cr_assert_eq(state_write(BPFFS, state), 0);
 	expect_read(state);
+	state_free(state);
 }
 
 Test(state, too_large)
