@@ -116,6 +116,9 @@ Test(plan_backends, a_device_that_is_named)
 				   "device = \"eth1\"\n");
 
 	expect_plan(text);
+	/* There is no route by it, then, but that is not what is wrong. */
+	world_route("198.18.9.2", "eth1")->error = -ENETUNREACH;
+	world_route("2001:db8:9::2", "eth1")->error = -ENETUNREACH;
 	world_device("eth1")->up = false;
 	expect_refused(text, "f:3:10: backend \"home\": eth1 is down; bring it up: ip link set dev "
 			     "eth1 up\n");

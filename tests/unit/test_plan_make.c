@@ -67,6 +67,9 @@ Test(plan_make, what_is_not_carried_yet_is_refused)
 	expect_refused(HOME MASQUERADED("source = \"masquerade\"\n"),
 		       "f:7:10: forward \"tcp-80\": source = \"masquerade\" is not forwarded by "
 		       "this version; write source = \"preserve\"\n");
+	expect_refused(HOME TCP("80") "deny = \"203.0.113.7\"\n",
+		       "f:8:8: forward \"tcp-80\": deny is not enforced by this version; remove it "
+		       "or filter at the backend\n");
 	expect_refused(HOME TCP("80") "allow = \"203.0.113.0/24\"\ndeny = \"203.0.113.7\"\n",
 		       "f:8:9: forward \"tcp-80\": allow is not enforced by this version; remove "
 		       "it or filter at the backend\n"

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The state in its pinned map: what is written is read.
+#include <bpf/bpf.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include "state_sample.h"
 
@@ -267,34 +270,67 @@ Test(state, too_large)
 	state_free(state);
 }
 
+/* The pinned map as a writer sees it: a count, whose last bit says which of two texts is in force.
+ */
+static char *map_texts(size_t *text_size)
+{
+	int fd = bpf_obj_get(BPFFS "/xdpfwd/eth0/state");
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	char *map;
+
+	cr_assert_eq(bpf_obj_get_info_by_fd(fd, &info, &len), 0, "%m");
+	*text_size = (info.value_size - sizeof(uint32_t)) / 2;
+	map = mmap(NULL, info.value_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	cr_assert_neq(map, MAP_FAILED, "%m");
+	close(fd);
+	return map;
+}
+
+/* Write as state_write() does, but without a pause to make the text. */
+static void write_without_end(char *map, size_t text_size)
+{
+	char *texts = map + sizeof(uint32_t);
+	char *copies[] = { strdup(texts), strdup(texts + text_size) };
+
+	for (uint32_t next = 2;; next++) {
+		strcpy(texts + (next & 1) * text_size, copies[next / 2 % 2]);
+		__atomic_store_n((uint32_t *)map, next, __ATOMIC_SEQ_CST);
+	}
+}
+
 /* A reader finds one state or the other whole, whatever a writer does meanwhile. */
 Test(state, read_while_it_is_written)
 {
 	struct state *state = make_state();
+	size_t text_size, size = 100000;
+	char *ports = malloc(size + 1), *map;
 	pid_t writer;
-	int status;
 
-	strcpy(state->config, "aaaa");
-	cr_assert_eq(state_write(BPFFS, state), 0);
-	writer = fork();
-	if (!writer) {
-		int failed = 0;
-
-		for (int i = 0; i < 2000; i++) {
-			memset(state->config, 'a' + i % 26, 10 + i % 1000);
-			state->config[10 + i % 1000] = '\0';
-			failed |= state_write(BPFFS, state);
-		}
-		_exit(failed != 0);
+	ports[size] = '\0';
+	free(state->rules[0].ports);
+	state->rules[0].ports = ports;
+	for (int i = 0; i < 2; i++) {
+		memset(ports, 'a' + i, size);
+		cr_assert_eq(state_write(BPFFS, state), 0);
 	}
-	while (!waitpid(writer, &status, WNOHANG)) {
-		struct state *read = read_back();
+	map = map_texts(&text_size);
+	cr_assert_eq(*(uint32_t *)map, 2, "it counts what is written");
+	writer = fork();
+	if (!writer)
+		write_without_end(map, text_size);
+	for (int i = 0; i < 500; i++) {
+		struct state *read = state_read(BPFFS, "eth0");
 
-		cr_assert_eq(strspn(read->config, (char[]){ read->config[0], '\0' }),
-			     strlen(read->config));
+		if (!read || strspn(read->rules[0].ports, "a") % size ||
+		    strspn(read->rules[0].ports, "b") % size) {
+			kill(writer, SIGKILL);
+			cr_assert_fail("read %d: neither text: %m", i);
+		}
 		state_free(read);
 	}
-	cr_expect_eq(status, 0);
+	kill(writer, SIGKILL);
+	waitpid(writer, NULL, 0);
 	state_free(state);
 }
 
