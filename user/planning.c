@@ -97,10 +97,12 @@ static struct plan *make_plan(struct planning *planning, const struct state *old
 
 int planning_make(struct planning *planning, const struct state *old, struct diag_list *diags)
 {
+	const char *as_written = diags->file;
 	struct inputs inputs = {};
 	int err = 0;
 
 	planning->config = config_load(planning->config_path, diags);
+	diags->file = as_written ?: planning->config_path;
 	if (!planning->config)
 		return -EINVAL;
 	err = resolve_backends(planning->config, &inputs, diags);

@@ -29,7 +29,8 @@ struct planning {
  * planning_make() - read config and host, resolve names, decide
  * @planning: in and out; free with planning_free()
  * @old:      state in force on the interface, or NULL
- * @diags:    out: errors, warnings, notes; its file name must outlive it
+ * @diags:    out: errors, warnings, notes; its file name, when it has one, is that of the config as
+ *            the user wrote it
  *
  * Changes nothing on the host.
  *

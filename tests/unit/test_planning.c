@@ -148,6 +148,11 @@ Test(planning, a_config_that_is_wrong)
 	cr_expect_eq(diag_exit_code(&diags), 2);
 	cr_expect_null(planning.plan);
 	cr_expect_null(planning.config);
+	cr_expect_str_eq(diags.file, planning.config_path);
+	/* The path is absolute, the user's own words need not be. */
+	diags.file = "ports.toml";
+	cr_expect_neq(make("[backend.near]\n", NULL), 0);
+	cr_expect_str_eq(diags.file, "ports.toml");
 	planning_free(&planning);
 	diag_free(&diags);
 }
