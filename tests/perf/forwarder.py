@@ -5,13 +5,16 @@ import json
 
 from tools import XDPFWD, run, start, stop, wait
 
+FLOWS = 2_300_000 # room for every flow of a run, both families
+
 
 def config_text(home, ports, source="preserve", count=1):
     """Forward @ports (TOML) of both families and protocols to the server at @home.
 
     With @count, that many forwards of 16 ports each instead of @ports.
     """
-    text = f'[backend.home]\naddress = ["{home[4]}", "{home[6]}"]\n'
+    limits = f"[limits]\nflows = {FLOWS}\n\n" if source == "masquerade" else ""
+    text = f'{limits}[backend.home]\naddress = ["{home[4]}", "{home[6]}"]\n'
     for i in range(count):
         if count > 1:
             ports = f'["{49152 + 16 * i}-{49167 + 16 * i}"]'

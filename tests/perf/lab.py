@@ -11,7 +11,7 @@ import shutil
 import tempfile
 
 from forwarder import Xdpfwd, config_text
-from tools import Tool, Unavailable, run
+from tools import Stack, Tool, Unavailable, run
 
 STATE = pathlib.Path("/run/xdpfwd-bench")
 
@@ -48,7 +48,7 @@ class Bench:
     def __enter__(self):
         STATE.mkdir(parents=True, exist_ok=True)
         self.dir = pathlib.Path(tempfile.mkdtemp(dir=STATE))
-        self.stack = contextlib.ExitStack()
+        self.stack = Stack()
         self.stack.callback(self._remove_dir)
         return self
 
@@ -79,7 +79,7 @@ class Edge:
         self.dir.mkdir()
         self.ns = f"xb-{bench.dir.name}-{name}"
         self.outside = f"{self.ns}-out"
-        self.stack = bench.stack.enter_context(contextlib.ExitStack())
+        self.stack = bench.stack.enter_context(Stack())
         self.flooder = None
         self._namespaces()
         self.xdpfwd = Xdpfwd(self.ns, self.dir, "pub0")

@@ -18,12 +18,14 @@ def table(head, lines):
     return "\n".join([row(head), rule, *map(row, lines)])
 
 
+def digits_for(value):
+    return sum(abs(value) < limit for limit in (1, 10, 100))
+
+
 def number(value, digits=None):
     if value is None:
         return "-"
-    if digits is None:
-        digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return f"{value:,.{digits}f}"
+    return f"{value:,.{digits_for(value) if digits is None else digits}f}"
 
 
 def figure(spread, digits=None):
@@ -31,7 +33,7 @@ def figure(spread, digits=None):
     if not spread:
         return "-"
     if digits is None:
-        digits = 0 if abs(spread["median"]) >= 100 else 1 if abs(spread["median"]) >= 10 else 2
+        digits = digits_for(spread["median"])
     low, high = number(spread["low"], digits), number(spread["high"], digits)
     return f"{number(spread['median'], digits)} ({low}-{high})"
 

@@ -10,18 +10,20 @@ import os
 import pathlib
 import shutil
 import subprocess
+import time
 
 from core import spread
 from forwarder import Xdpfwd, config_text
-from tools import BUILD, ROOT, Unavailable, run, start, stop, wait
+from tools import BUILD, ROOT, Stack, Unavailable, run, signals_held, start, stop, wait
 
 EDGE, HOME = "198.51.100.2", {4: "198.18.9.2", 6: "2001:db8:9::2"}
 BULK, ASK = 5201, 7000 # what listens at home: iperf3, and our own server
 # Where each way listens at the edge: a base that is added to the ports above.
-BASE = {"tc": 0, "nft": 10000, "haproxy": 20000, "nginx": 30000, "socat": 40000}
-LABELS = {"tc": "xdpfwd preserve, TC", "nft": "nftables DNAT + masquerade",
+BASE = {"route": 0, "tc": 0, "nft": 10000, "haproxy": 20000, "nginx": 30000, "socat": 40000}
+LABELS = {"route": "kernel routing", "tc": "xdpfwd preserve, TC", "nft": "nftables DNAT + masquerade",
           "haproxy": "HAProxy, TCP mode", "nginx": "nginx, stream module", "socat": "socat"}
 CLIENTS, RATE = 32, 5000
+UDP_RATE = {"ethernet": "1G", "wireguard": "300M"} # less than anything here can carry
 
 NFT = """
 table inet bench {
@@ -59,10 +61,10 @@ stream {
 
 
 def cpu_seconds():
-    """CPU time that was spent on anything at all since the machine started."""
+    """CPU time since some moment that was not idle; exact, while busy time is sampled by ticks."""
     with open("/proc/stat", encoding="ascii") as stat:
-        user, nice, system, _, _, irq, softirq = map(int, stat.readline().split()[1:8])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+        idle, waiting = map(int, stat.readline().split()[4:6])
+    return time.monotonic() * os.cpu_count() - (idle + waiting) / os.sysconf("SC_CLK_TCK")
 
 
 class Lab:
@@ -71,9 +73,11 @@ class Lab:
     def __init__(self, variant):
         script = ROOT / "scripts" / "lab.sh"
         env = {**os.environ, "LAB_TX_OFFLOAD": "on"}
-        self.id = subprocess.run([script, "make", variant], env=env, check=True, text=True,
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout.strip()
-        self.stack = contextlib.ExitStack()
+        with signals_held():
+            made = subprocess.run([script, "make", variant], env=env, check=True, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.id = made.stdout.strip()
+        self.stack = Stack()
         self.stack.callback(run, script, "remove", self.id)
         self.dir = pathlib.Path("/run/xdpfwd-lab") / self.id
         self.variant = variant
@@ -83,9 +87,10 @@ class Lab:
     def __enter__(self):
         try:
             for node in ("client", "edge", "home"):
-                # Enough ports for many short connections, and soon again.
-                run("sysctl", "-qw", "net.ipv4.ip_local_port_range=10000 65535",
-                    "net.ipv4.tcp_tw_reuse=1", ns=self.ns(node))
+                # Enough ports for many short connections, and at once again (the last since 6.14).
+                run("sysctl", "-eqw", "net.ipv4.ip_local_port_range=10000 65535",
+                    "net.ipv4.tcp_tw_reuse=1", "net.ipv4.tcp_tw_reuse_delay=1", ns=self.ns(node))
+            run("ip", "route", "add", HOME[4], "via", EDGE, ns=self.ns("client"))
             self.service("home", "iperf3", "iperf3", "-s", "-p", BULK)
             self.service("home", "server", BUILD / "bench-load", "serve", ASK)
             self.listening("home", BULK, ASK)
@@ -139,21 +144,23 @@ class Lab:
 
     @contextlib.contextmanager
     def forwarding(self, way):
-        """One way in force; yields the base of its ports."""
+        """One way in force; yields the address to ask and the base of its ports."""
         edge = self.ns("edge")
         if way == "tc":
             self.xdpfwd.load(config_text(HOME, f"[{BULK}, {ASK}]"), "tc")
-        elif way == "nft":
+        if way in ("nft", "route"):
             run("sysctl", "-qw", "net.ipv4.ip_forward=1", ns=edge)
+        if way == "nft":
             rules = [field for port in (BULK, ASK) for field in (BASE[way] + port, HOME[4], port)]
             run("nft", "-f", "-", ns=edge, text=NFT % tuple(rules))
         try:
-            yield BASE[way]
+            yield HOME[4] if way == "route" else EDGE, BASE[way]
         finally:
             if way == "tc":
                 self.xdpfwd.unload()
-            elif way == "nft":
+            if way == "nft":
                 run("nft", "delete", "table", "inet", "bench", ns=edge)
+            if way in ("nft", "route"):
                 run("sysctl", "-qw", "net.ipv4.ip_forward=0", ns=edge)
 
     def client(self, *argv):
@@ -162,9 +169,9 @@ class Lab:
         out = json.loads(run(*argv, ns=self.ns("client")))
         return out, cpu_seconds() - before
 
-    def bulk(self, port, seconds, *options):
+    def bulk(self, to, port, seconds, *options):
         """iperf3: gigabits a second at the receiver, and CPU seconds per gigabyte."""
-        out, cpu = self.client("iperf3", "-J", "-c", EDGE, "-p", port, "-t", seconds, *options)
+        out, cpu = self.client("iperf3", "-J", "-c", to, "-p", port, "-t", seconds, *options)
         received = out["end"]["sum_received"]
         figures = {"gbps": received["bytes"] * 8e-9 / out["end"]["sum_sent"]["seconds"],
                    "cpu_per_gb": cpu / (received["bytes"] / 1e9)}
@@ -172,9 +179,9 @@ class Lab:
             figures["lost_percent"] = received["lost_percent"]
         return figures
 
-    def load(self, kind, port, seconds, *options):
+    def load(self, kind, to, port, seconds, *options):
         """Our own client: how many, CPU seconds per 1,000, and how long each took (µs)."""
-        out, cpu = self.client(BUILD / "bench-load", kind, EDGE, port, seconds, *options)
+        out, cpu = self.client(BUILD / "bench-load", kind, to, port, seconds, *options)
         if not out["answered"]:
             raise Unavailable("no answers")
         return {"per_second": out["answered"] / out["seconds"], "failed": out["failed"],
@@ -182,16 +189,15 @@ class Lab:
                 **{key: out[key] for key in ("p50", "p99", "p999")}}
 
 
-def tests(lab, way, base, seconds):
+def tests(lab, way, to, base, seconds):
     """Name and figures of all that is measured for one way in one lab."""
-    proxied = way not in ("tc", "nft")
-    yield "tcp", lab.bulk(base + BULK, seconds)
-    if not proxied:
-        rate = "300M" if lab.variant == "wireguard" else "0"
-        yield "udp", lab.bulk(base + BULK, seconds, "-u", "-b", rate, "-l", "1300")
+    yield "tcp", lab.bulk(to, base + BULK, seconds)
+    if way in ("route", "tc", "nft"):
+        yield "udp", lab.bulk(to, base + BULK, seconds, "-u", "-b", UDP_RATE[lab.variant], "-l",
+                              "1300")
     if lab.variant == "ethernet":
-        yield "connect", lab.load("connect", base + ASK, seconds, CLIENTS)
-        yield "ask", lab.load("ask", base + ASK, seconds, CLIENTS, RATE)
+        yield "connect", lab.load("connect", to, base + ASK, seconds, CLIENTS)
+        yield "ask", lab.load("ask", to, base + ASK, seconds, CLIENTS, RATE)
 
 
 def measure(say, rounds=5, seconds=2):
@@ -201,11 +207,11 @@ def measure(say, rounds=5, seconds=2):
         say(f"connections over {variant}")
         samples = collections.defaultdict(lambda: collections.defaultdict(list))
         with Lab(variant) as lab:
-            ways = ["tc", "nft"] + (lab.start_proxies() if variant == "ethernet" else [])
+            ways = ["route", "tc", "nft"] + (lab.start_proxies() if variant == "ethernet" else [])
             for _ in range(rounds):
                 for way in ways:
-                    with lab.forwarding(way) as base:
-                        for test, figures in tests(lab, way, base, seconds):
+                    with lab.forwarding(way) as (to, base):
+                        for test, figures in tests(lab, way, to, base, seconds):
                             for name, value in figures.items():
                                 samples[test, way][name].append(value)
         results += [{"lab": variant, "test": test, "way": way, "label": LABELS[way],

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -24,6 +25,25 @@ def run(*argv, ns=None, check=True, text=None):
     if check and done.returncode:
         raise RuntimeError(f"{' '.join(map(str, argv))}: {done.stderr.strip()}")
     return done.stdout
+
+
+@contextlib.contextmanager
+def signals_held():
+    """What must not be cut short: a second Ctrl-C would leave half of it behind."""
+    signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Stack(contextlib.ExitStack):
+    """What is to be undone in the end, all of it."""
+
+    def __exit__(self, *exc):
+        with signals_held():
+            return super().__exit__(*exc)
 
 
 def wait(condition, what, seconds=10):
