@@ -5,13 +5,13 @@ import os
 import pathlib
 import statistics
 
-from tools import Unavailable
+from tools import GENERATOR_CPU, Unavailable
 
 FLOWS = [1, 4_000, 100_000, 1_000_000]
 PACKETS = 1 << 18
 SATURATE_PACKETS = 1 << 19
 WINDOW = 128 # packets under way: enough to keep a core busy, fewer than a veth's ring takes
-GENERATOR_CPU, FORWARDER_CPU = 0, 1
+FORWARDER_CPU = 1
 CONNTRACK_BYTES = 400 # an entry and its share of the tables
 
 Cell = collections.namedtuple("Cell", "direction family size flows")

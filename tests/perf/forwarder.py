@@ -2,8 +2,9 @@
 """xdpfwd itself: configurations for the benchmark, loading and unloading."""
 import contextlib
 import json
+import os
 
-from tools import XDPFWD, run, start, stop, wait
+from tools import GENERATOR_CPU, XDPFWD, run, start, stop, wait
 
 FLOWS = 2_300_000 # room for every flow of a run, both families
 
@@ -48,6 +49,9 @@ class Xdpfwd:
             return
         log = self.dir / "agent.log"
         self.agent = start(self.ns, log, XDPFWD, "--bpffs", self.bpffs, *argv)
+        # Away from the generator, which leaves no time to anything else on its core.
+        cpus = os.sched_getaffinity(0)
+        os.sched_setaffinity(self.agent.pid, cpus - {GENERATOR_CPU} or cpus)
 
         def is_up():
             if self.agent.poll() is not None:

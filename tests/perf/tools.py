@@ -11,6 +11,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build")).resolve()
 XDPFWD = os.environ.get("XDPFWD", str(BUILD / "xdpfwd"))
+GENERATOR_CPU = 0
 
 
 class Unavailable(Exception):
