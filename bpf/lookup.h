@@ -23,19 +23,30 @@ static __always_inline struct rule *rule_get(struct ruleset *rs, __u32 index)
 	return &rs->rules[index & (RULES_MAX - 1)];
 }
 
+/* address_find() - the entry of an address; entry 0, which holds nothing, when it has none */
+static __always_inline struct address *address_find(struct ruleset *rs, const struct ip_addr *addr)
+{
+	__u32 slot = rs->slots[address_slot(addr, rs->seed) & (SLOTS_MAX - 1)];
+	struct address *entry = &rs->addresses[slot & (ADDRESSES_MAX - 1)];
+
+	return ip_addr_equal(&entry->addr, addr) ? entry : &rs->addresses[0];
+}
+
+/* is_public_addr() - clients talk to this address */
+static __always_inline bool is_public_addr(struct ruleset *rs, const struct ip_addr *addr)
+{
+	struct address *entry = address_find(rs, addr);
+
+	return entry->table[DIR_IN][PROTO_TCP] | entry->table[DIR_IN][PROTO_UDP];
+}
+
 /* lookup_rule() - index of the rule of one end of a packet, or 0 */
 static __always_inline __u32 lookup_rule(struct ruleset *rs, const struct ip_addr *addr,
 					 enum direction dir, __u8 proto, __be16 port_be)
 {
-	__u32 slot = rs->slots[address_slot(addr, rs->seed) & (SLOTS_MAX - 1)];
-	struct address *entry = &rs->addresses[slot & (ADDRESSES_MAX - 1)];
 	__u16 port = bpf_ntohs(port_be);
-	__u32 table, page;
-
-	if (!ip_addr_equal(&entry->addr, addr))
-		return 0;
-	table = entry->table[dir][proto & 1];
-	page = rs->tables[table & (TABLES_MAX - 1)][port / PAGE_PORTS];
+	__u32 table = address_find(rs, addr)->table[dir][proto & 1];
+	__u32 page = rs->tables[table & (TABLES_MAX - 1)][port / PAGE_PORTS];
 	return rs->pages[page & (PAGES_MAX - 1)][port % PAGE_PORTS];
 }
 
@@ -81,9 +92,8 @@ static __always_inline enum reason lookup_match(struct ruleset *rs, const struct
 	in = rule_get(rs, match->in); /* rule 0 is all zero */
 	*ingress = in->public_dev;
 	if (match->in) {
-		/* The public address as a source is spoofed; its answer would come round for ever.
-		 */
-		if (ip_addr_equal(&pkt->src, &pkt->dst))
+		/* A public address as a source is spoofed; its answer would come round for ever. */
+		if (is_public_addr(rs, &pkt->src))
 			return REASON_NOT_OURS;
 		if (ifindex == device_get(rs, in->public_dev)->ifindex &&
 		    in->public_dev != in->backend_dev)

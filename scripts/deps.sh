@@ -15,7 +15,7 @@ build=(clang llvm make gcc g++ pkg-config bpftool libbpf-dev libelf-dev zlib1g-d
 demo=(prosody coturn openssl wireguard-tools wireguard-go iproute2 ethtool iputils-ping procps
 	util-linux python3)
 # shellcheck disable=SC2034 # as above
-test=("${demo[@]}" nftables libcriterion-dev python3-scapy shellcheck cppcheck clang-format
+test=("${demo[@]}" nftables libcriterion-dev python3-scapy shellcheck mandoc cppcheck clang-format
 	clang-tidy)
 # shellcheck disable=SC2034 # as above
 bench=(iperf3 haproxy nginx libnginx-mod-stream socat nftables iptables iproute2 ethtool procps

@@ -52,11 +52,15 @@ int apply_unload(const char *bpffs, const char *iface, const struct state *state
 /**
  * struct apply_siblings - what other loaded interfaces of this network namespace depend on
  * @any:       there is one
+ * @xdp, @xdp_count: ids of their attached XDP programs
  * @reserved:  ports they need reserved
  * @reserved_before, @forwarding_before: the host before the first of all loads
  */
 struct apply_siblings {
 	bool any;
+	uint32_t xdp[2 * DEVICES_MAX];
+	size_t xdp_count;
+
 	struct port_set reserved, reserved_before;
 	bool forwarding_before[FAMILY_COUNT];
 };

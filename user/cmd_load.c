@@ -65,11 +65,16 @@ static int load_locked(const struct options *options, struct planning *planning,
 		       struct diag_list *diags, int *agent_fd)
 {
 	struct state *old = state_read(options->bpffs, planning->iface), *new;
-	pid_t agent = old ? state_agent_alive(options->bpffs, old) : 0;
+	pid_t agent = old ? state_agent_alive(options->bpffs, old) : 0; /* errno stays */
 	pid_t self = options->given & OPTION_DETACH ? 0 : getpid();
 	int err;
 
 	*agent_fd = -1;
+	if (!old && errno != ENOENT) {
+		log_error("cannot read the state of %s: %s; `xdpfwd unload %s` clears it",
+			  planning->iface, strerror(errno), planning->iface);
+		return 1;
+	}
 	if (agent) {
 		log_error("an agent (pid %d) already looks after %s; `xdpfwd reload %s` applies a "
 			  "changed config, or end that one first",
@@ -114,7 +119,7 @@ int cmd_load(const struct options *options)
 	if (lock < 0)
 		return 1;
 	code = load_locked(options, &planning, &diags, &agent_fd);
-	close(lock);
+	pins_unlock(options->bpffs, lock);
 	if (code || options->given & OPTION_DETACH)
 		return code;
 	fflush(stdout);

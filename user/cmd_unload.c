@@ -68,6 +68,6 @@ int cmd_unload(const struct options *options)
 	} else {
 		code = unload_one(options->bpffs, options->args[0]);
 	}
-	close(lock);
+	pins_unlock(options->bpffs, lock);
 	return code;
 }

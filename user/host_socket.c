@@ -15,6 +15,10 @@
 	(1U << TCP_LISTEN | 1U << TCP_ESTABLISHED | 1U << TCP_SYN_SENT | 1U << TCP_FIN_WAIT1 |     \
 	 1U << TCP_FIN_WAIT2 | 1U << TCP_CLOSE_WAIT | 1U << TCP_LAST_ACK | 1U << TCP_CLOSING)
 
+/* A connection in one of these whose process is gone only waits for its own end. */
+#define TCP_CLOSING_STATES                                                                         \
+	(1U << TCP_FIN_WAIT1 | 1U << TCP_FIN_WAIT2 | 1U << TCP_LAST_ACK | 1U << TCP_CLOSING)
+
 /* UDP has two: TCP_CLOSE without a peer and TCP_ESTABLISHED with one. */
 #define UDP_STATES (1U << TCP_CLOSE | 1U << TCP_ESTABLISHED)
 
@@ -29,9 +33,12 @@ static struct ip_addr socket_addr(uint8_t family, const __be32 words[4])
 static int on_socket(const struct nlmsghdr *nlh, void *data)
 {
 	const struct inet_diag_msg *msg = mnl_nlmsg_get_payload(nlh);
-	struct host_socket *sock = host_array_add(data);
 	const struct nlattr *attr;
+	struct host_socket *sock;
 
+	if (!msg->idiag_inode && 1U << msg->idiag_state & TCP_CLOSING_STATES)
+		return MNL_CB_OK;
+	sock = host_array_add(data);
 	if (!sock)
 		return MNL_CB_ERROR;
 	sock->state = msg->idiag_state == TCP_LISTEN || msg->idiag_state == TCP_CLOSE

@@ -45,11 +45,8 @@ static bool is_bpffs(const char *path)
 	return !statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC;
 }
 
-int pins_open(const char *bpffs, struct diag_list *diags)
+static int mount_bpffs(const char *bpffs, struct diag_list *diags)
 {
-	char path[PATH_MAX];
-	int fd;
-
 	if (!is_bpffs(bpffs)) {
 		if ((mkdir(bpffs, 0700) && errno != EEXIST) ||
 		    mount("bpf", bpffs, "bpf", 0, "mode=0700")) {
@@ -62,26 +59,61 @@ int pins_open(const char *bpffs, struct diag_list *diags)
 			return -err;
 		}
 	}
-	snprintf(path, sizeof(path), "%s/xdpfwd", bpffs);
+	return 0;
+}
+
+/* Open our directory, made when it is not there, and wait for its lock. */
+static int lock_directory(const char *path)
+{
+	struct stat locked, present;
+	int fd;
+
 	if (mkdir(path, 0700) && errno != EEXIST)
-		goto fail;
+		return -errno;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
+	if (fd < 0)
+		return errno == ENOENT ? -EAGAIN : -errno;
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (i == LOCK_TRIES) {
+			close(fd);
+			return -EBUSY;
+		}
+		usleep(LOCK_PAUSE_US);
+	}
+	/* The run that had the lock may have removed the directory, and a third made it anew. */
+	if (!fstat(fd, &locked) && !stat(path, &present) && locked.st_ino == present.st_ino)
 		return fd;
-fail:
-	fd = -errno;
-	diag_add(diags, DIAG_SYSTEM_ERROR, NOWHERE, "cannot use %s: %s", path, strerror(-fd));
+	close(fd);
+	return -EAGAIN;
+}
+
+int pins_lock(const char *bpffs, struct diag_list *diags)
+{
+	char path[PATH_MAX];
+	int fd = mount_bpffs(bpffs, diags);
+
+	if (fd)
+		return fd;
+	snprintf(path, sizeof(path), "%s/xdpfwd", bpffs);
+	do
+		fd = lock_directory(path);
+	while (fd == -EAGAIN);
+	if (fd == -EBUSY)
+		diag_add(diags, DIAG_SYSTEM_ERROR, NOWHERE,
+			 "another xdpfwd is changing %s; try again when it is done", path);
+	else if (fd < 0)
+		diag_add(diags, DIAG_SYSTEM_ERROR, NOWHERE, "cannot use %s: %s", path,
+			 strerror(-fd));
 	return fd;
 }
 
-int pins_lock(int fd)
+void pins_unlock(const char *bpffs, int fd)
 {
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		if (!flock(fd, LOCK_EX | LOCK_NB))
-			return 0;
-		usleep(LOCK_PAUSE_US);
-	}
-	return -EBUSY;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/xdpfwd", bpffs);
+	rmdir(path); /* stays while an interface is loaded */
+	close(fd);
 }
 
 int pins_agent_lock(const char *bpffs, const char *iface)
@@ -123,8 +155,6 @@ int pins_remove(const char *bpffs, const char *iface)
 	closedir(dir);
 	if (rmdir(path) && !err)
 		err = -errno;
-	snprintf(path, sizeof(path), "%s/xdpfwd", bpffs);
-	rmdir(path); /* stays when another interface is loaded */
 	return err;
 }
 

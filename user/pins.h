@@ -10,23 +10,18 @@
 #define PINS_DEFAULT_BPFFS "/sys/fs/bpf"
 
 /**
- * pins_open() - make sure the BPF file system is there, and our directory in it
- * @bpffs: mount point; mounted when it is not yet
+ * pins_lock() - keep other runs from changing anything
+ * @bpffs: mount point of the BPF file system; mounted when it is not yet
  * @diags: out: why it cannot be used, as a system error
- *
- * Return: a file descriptor of BPFFS/xdpfwd, or -errno.
- */
-int pins_open(const char *bpffs, struct diag_list *diags);
-
-/**
- * pins_lock() - keep other runs from changing anything until the descriptor is closed
- * @fd: from pins_open()
  *
  * Waits up to ten seconds for a run in progress.
  *
- * Return: 0, or -EBUSY.
+ * Return: a descriptor for pins_unlock(), or -errno.
  */
-int pins_lock(int fd);
+int pins_lock(const char *bpffs, struct diag_list *diags);
+
+/* pins_unlock() - let others go on; leaves no directory behind when nothing is loaded */
+void pins_unlock(const char *bpffs, int fd);
 
 /**
  * pins_agent_lock() - become the agent of an interface

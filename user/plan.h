@@ -52,6 +52,7 @@ struct plan_counter {
  * @has_tcx:    the kernel has TCX links (6.6)
  * @refusals:   devices that refused native XDP, so that "auto" falls back
  * @own_xdp:    ids of our own attached XDP programs
+ * @siblings_xdp: ids of those of other interfaces that are loaded
  * @reserved_before: ip_local_reserved_ports as it was before the first load
  * @reserved_others: ports that other loaded interfaces need reserved
  * @forwarding_before: by family: conf.lo.forwarding before the first load
@@ -71,6 +72,9 @@ struct plan_input {
 	size_t refusal_count;
 	const uint32_t *own_xdp;
 	size_t own_xdp_count;
+	const uint32_t *siblings_xdp;
+	size_t siblings_xdp_count;
+
 	const struct port_set *reserved_before, *reserved_others;
 	bool forwarding_before[FAMILY_COUNT];
 	const struct plan_counter *counters;

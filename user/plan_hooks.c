@@ -15,17 +15,25 @@ static void add_hook(struct planner *p, uint8_t device, enum attach_kind kind, c
 	snprintf(hook->reason, sizeof(hook->reason), "%s", reason);
 }
 
-static bool is_own_xdp(const struct planner *p, uint32_t id)
+static bool holds(const uint32_t *ids, size_t count, uint32_t id)
 {
-	for (size_t i = 0; i < p->in->own_xdp_count; i++)
-		if (p->in->own_xdp[i] == id)
+	for (size_t i = 0; i < count; i++)
+		if (ids[i] == id)
 			return true;
 	return false;
 }
 
+/* The device runs the XDP program of another interface that forwards to it, too. */
+static bool xdp_is_siblings(const struct planner *p, const struct host_link *link)
+{
+	return link->xdp != HOST_XDP_NONE &&
+	       holds(p->in->siblings_xdp, p->in->siblings_xdp_count, link->xdp_prog_id);
+}
+
 static bool xdp_is_foreign(const struct planner *p, const struct host_link *link)
 {
-	return link->xdp != HOST_XDP_NONE && !is_own_xdp(p, link->xdp_prog_id);
+	return link->xdp != HOST_XDP_NONE && !xdp_is_siblings(p, link) &&
+	       !holds(p->in->own_xdp, p->in->own_xdp_count, link->xdp_prog_id);
 }
 
 /* Somebody else's XDP program stays where it is, and the user decides. */
@@ -35,8 +43,7 @@ static bool refuse_foreign_xdp(struct planner *p, const struct host_link *link)
 		return false;
 	diag_add(p->diags, DIAG_SYSTEM_ERROR, NOWHERE,
 		 "%s already runs the XDP program \"%s\" (id %u), which is left alone; detach it "
-		 "(ip "
-		 "link set dev %s xdp off), or forward beside it with --mode tc",
+		 "(ip link set dev %s xdp off), or forward beside it with --mode tc",
 		 link->name, link->xdp_name, link->xdp_prog_id, link->name);
 	return true;
 }
@@ -102,7 +109,7 @@ static void xdp_device(struct planner *p, size_t i, enum attach_kind kind)
 		return;
 	if (p->in->mode == MODE_AUTO && auto_avoids(p, i, why))
 		return;
-	if (refuse_foreign_xdp(p, link))
+	if (xdp_is_siblings(p, link) || refuse_foreign_xdp(p, link))
 		return;
 	add_hook(p, i, kind,
 		 p->in->mode == MODE_AUTO    ? "Ethernet on both sides"
@@ -160,6 +167,10 @@ static void tc_reason(const struct planner *p, size_t device, bool any_xdp, char
 	}
 	if (p->in->mode == MODE_AUTO && auto_avoids(p, device, reason))
 		return;
+	if (xdp_is_siblings(p, host_link_by_index(p->in->host, p->plan->devices[device].ifindex))) {
+		snprintf(reason, REASON_LEN, "XDP there belongs to another interface's forwards");
+		return;
+	}
 	if (any_xdp) {
 		snprintf(reason, REASON_LEN, "complete path for what XDP leaves");
 		return;

@@ -122,9 +122,9 @@ static bool any_served(const struct planner *p, const struct config_forward *f)
 static void report_family(struct planner *p, const struct config_forward *f, const char *addr)
 {
 	const struct config_backend *backend = &p->in->config->backends[f->backend];
-	enum diag_severity severity = !backend->hostname ? DIAG_CONFIG_ERROR
-				      : any_served(p, f) ? DIAG_WARNING
-							 : DIAG_SYSTEM_ERROR;
+	enum diag_severity severity = any_served(p, f)	  ? DIAG_WARNING
+				      : backend->hostname ? DIAG_SYSTEM_ERROR
+							  : DIAG_CONFIG_ERROR;
 
 	diag_add(p->diags, severity, f->address_place,
 		 "forward \"%s\": backend \"%s\" has no address of the family of %s", f->name,

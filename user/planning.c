@@ -16,6 +16,7 @@ struct inputs {
 	struct ip_addr (*addr)[FAMILY_COUNT];
 	struct host_route_query *queries;
 	struct apply_siblings siblings;
+	struct port_set reserved_before;
 	uint32_t own_xdp[DEVICES_MAX];
 };
 
@@ -53,16 +54,21 @@ static void before_load(const struct planning *planning, const struct state *old
 {
 	apply_siblings_read(planning->bpffs, planning->iface, &inputs->siblings);
 	in->reserved_others = &inputs->siblings.reserved;
+	/* Now, less what is ours: somebody may have added ports since. */
+	inputs->reserved_before = planning->host.reserved;
+	in->reserved_before = &inputs->reserved_before;
+	port_set_subtract(&inputs->reserved_before, &inputs->siblings.reserved);
 	if (old) {
-		in->reserved_before = &old->reserved_before;
+		port_set_subtract(&inputs->reserved_before, &old->reserved);
+		port_set_union(&inputs->reserved_before, &old->reserved_before);
 		memcpy(in->forwarding_before, old->forwarding_before,
 		       sizeof(in->forwarding_before));
 	} else if (inputs->siblings.any) {
-		in->reserved_before = &inputs->siblings.reserved_before;
+		port_set_union(&inputs->reserved_before, &inputs->siblings.reserved_before);
 		memcpy(in->forwarding_before, inputs->siblings.forwarding_before,
 		       sizeof(in->forwarding_before));
 	} else {
-		in->reserved_before = &planning->host.reserved;
+
 		memcpy(in->forwarding_before, planning->host.forwarding_lo,
 		       sizeof(in->forwarding_before));
 	}
@@ -92,6 +98,8 @@ static struct plan *make_plan(struct planning *planning, const struct state *old
 	if (old)
 		in.own_xdp_count = attach_own_xdp(planning->bpffs, old, inputs->own_xdp);
 	before_load(planning, old, inputs, &in);
+	in.siblings_xdp = inputs->siblings.xdp;
+	in.siblings_xdp_count = inputs->siblings.xdp_count;
 	return plan_make(&in, diags);
 }
 

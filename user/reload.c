@@ -15,23 +15,16 @@
 int reload_lock(const char *bpffs)
 {
 	struct diag_list diags = {};
-	int fd, err;
+	int fd;
 
 	if (geteuid()) {
 		log_error("only root may change what the kernel forwards; use sudo");
 		return -EPERM;
 	}
-	fd = pins_open(bpffs, &diags);
+	fd = pins_lock(bpffs, &diags);
 	log_diags(&diags);
 	diag_free(&diags);
-	if (fd < 0)
-		return fd;
-	err = pins_lock(fd);
-	if (!err)
-		return fd;
-	log_error("another xdpfwd is changing %s/xdpfwd; try again when it is done", bpffs);
-	close(fd);
-	return err;
+	return fd;
 }
 
 /* A state that this binary must not build upon. */
@@ -99,7 +92,7 @@ int reload_interface(const char *bpffs, const char *iface)
 	if (!state) {
 		log_error("%s is not loaded; `xdpfwd load %s --config FILE` loads it", iface,
 			  iface);
-		close(lock);
+		pins_unlock(bpffs, lock);
 		return 1;
 	}
 	planning.config_path = state->config;
@@ -115,6 +108,6 @@ int reload_interface(const char *bpffs, const char *iface)
 		log_info("%s reloaded from %s", iface, state->config);
 	diag_free(&diags);
 	state_free(state);
-	close(lock);
+	pins_unlock(bpffs, lock);
 	return code;
 }

@@ -32,7 +32,7 @@ int reload_interface(const char *bpffs, const char *iface);
 /**
  * reload_lock() - open and lock the BPF file system, logging why not
  *
- * Return: a descriptor whose closing gives the lock back, or -errno.
+ * Return: a descriptor for pins_unlock(), or -errno.
  */
 int reload_lock(const char *bpffs);
 

@@ -27,6 +27,9 @@ void apply_siblings_read(const char *bpffs, const char *iface, struct apply_sibl
 			continue;
 		}
 		siblings->any = true;
+		if (siblings->xdp_count <= DEVICES_MAX)
+			siblings->xdp_count +=
+				attach_own_xdp(bpffs, state, siblings->xdp + siblings->xdp_count);
 		port_set_union(&siblings->reserved, &state->reserved);
 		siblings->reserved_before = state->reserved_before;
 		memcpy(siblings->forwarding_before, state->forwarding_before,

@@ -23,7 +23,7 @@ static inline void state_sample_init(void)
 	cr_assert_eq(unshare(CLONE_NEWNS), 0, "%m");
 	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0, "%m");
 	cr_assert_eq(mount("tmpfs", "/mnt", "tmpfs", 0, NULL), 0, "%m");
-	cr_assert_geq(pins_open(BPFFS, &diags), 0, "%s", diags.items ? diags.items[0].text : "");
+	cr_assert_geq(pins_lock(BPFFS, &diags), 0, "%s", diags.items ? diags.items[0].text : "");
 	cr_assert_eq(pins_make(BPFFS, "eth0"), 0);
 	world_init();
 }
