@@ -119,11 +119,12 @@ Test(plan_rules, no_address_of_the_backends_family)
 	expect_plan(HOME TCP("80"));
 }
 
-Test(plan_rules, a_named_address_needs_a_backend_of_its_family)
+Test(plan_rules, a_named_address_without_a_backend_of_its_family_is_left_out)
 {
-	expect_refused(HOME4 TCP("80") "address = [\"198.51.100.1\", \"2001:db8:1::1\"]\n",
-		       "f:8:11: forward \"tcp-80\": backend \"home\" has no address of the family "
-		       "of 2001:db8:1::1\n");
+	world_plan(HOME4 TCP("80") "address = [\"198.51.100.1\", \"2001:db8:1::1\"]\n");
+	expect_found("f:8:11: warning: forward \"tcp-80\": backend \"home\" has no address of the "
+		     "family of 2001:db8:1::1\n");
+	expect_rules("tcp-80 tcp 198.51.100.1 80 > 198.18.9.2 by eth1\n");
 }
 
 Test(plan_rules, a_backend_port_has_one_way_back)
