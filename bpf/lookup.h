@@ -27,9 +27,10 @@ static __always_inline struct rule *rule_get(struct ruleset *rs, __u32 index)
 static __always_inline struct address *address_find(struct ruleset *rs, const struct ip_addr *addr)
 {
 	__u32 slot = rs->slots[address_slot(addr, rs->seed) & (SLOTS_MAX - 1)];
-	struct address *entry = &rs->addresses[slot & (ADDRESSES_MAX - 1)];
+	__u64 diff = ip_addr_diff(&rs->addresses[slot & (ADDRESSES_MAX - 1)].addr, addr);
 
-	return ip_addr_equal(&entry->addr, addr) ? entry : &rs->addresses[0];
+	slot &= (diff - 1) >> 32; /* all ones when it is the address, else zero, without a branch */
+	return &rs->addresses[slot & (ADDRESSES_MAX - 1)];
 }
 
 /* is_public_addr() - clients talk to this address */

@@ -42,11 +42,17 @@ static inline struct ip_addr ip_addr_from_v4(__be32 v4)
 	return a;
 }
 
-/* ip_addr_equal() - true when two addresses are the same, family included */
+/* ip_addr_diff() - 0 when two addresses are the same, family included */
+static inline __u32 ip_addr_diff(const struct ip_addr *a, const struct ip_addr *b)
+{
+	return (a->w[0] ^ b->w[0]) | (a->w[1] ^ b->w[1]) | (a->w[2] ^ b->w[2]) |
+	       (a->w[3] ^ b->w[3]);
+}
+
+/* ip_addr_equal() - true when two addresses are the same */
 static inline _Bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b)
 {
-	return !((a->w[0] ^ b->w[0]) | (a->w[1] ^ b->w[1]) | (a->w[2] ^ b->w[2]) |
-		 (a->w[3] ^ b->w[3]));
+	return !ip_addr_diff(a, b);
 }
 
 /* ip_addr_is_any() - true for 0.0.0.0 and :: */
