@@ -95,12 +95,26 @@ static __always_inline enum reason tc_prepare(struct __sk_buff *skb, struct pack
 	return 0;
 }
 
+/* tc_store_mac() - write the cached link-layer header; 0, or REASON_REWRITE_FAILED */
+static __always_inline enum reason tc_store_mac(struct __sk_buff *skb, const struct hop *hop,
+						const int family, const bool is_l3)
+{
+	struct ethhdr eth;
+
+	__builtin_memcpy(&eth, hop->mac, sizeof(hop->mac));
+	eth.h_proto = family == AF_INET ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
+	/* A frame keeps its ethertype, which may be that of a VLAN tag. */
+	return bpf_skb_store_bytes(skb, 0, &eth, is_l3 ? sizeof(eth) : sizeof(hop->mac), 0)
+		       ? REASON_REWRITE_FAILED
+		       : 0;
+}
+
 /* tc_send() - the action that sends a rewritten packet out of @egress */
 static __always_inline int tc_send(const struct device *egress, const struct hop *hop)
 {
 	struct bpf_redir_neigh neigh = {};
 
-	if (egress->is_l3)
+	if (egress->is_l3 || hop->has_mac)
 		return bpf_redirect(egress->ifindex, 0);
 	if (!hop->fib.family)
 		return bpf_redirect_neigh(egress->ifindex, NULL, 0, 0);

@@ -10,11 +10,13 @@
  * struct hop - the way out
  * @ifindex: egress device
  * @mac:     destination and source address, as a frame starts
+ * @has_mac: it is known
  * @fib:     the kernel's answer when it was asked; its destination is then the neighbour
  */
 struct hop {
 	__u32 ifindex;
 	__u8 mac[12];
+	bool has_mac;
 	struct bpf_fib_lookup fib;
 };
 
@@ -160,22 +162,29 @@ static __always_inline enum reason hop_find_xdp(void *ctx, struct ruleset *rs,
 }
 
 /*
- * hop_find_tc() - egress device; the kernel resolves the neighbour later, and queues meanwhile
+ * hop_find_tc() - egress device, and the agent's next hop while it is fresh; else the kernel
+ * resolves the neighbour later, and queues meanwhile
  * @egress: out: the device of the rule set that it is
  *
  * Return: 0, or the reason to stop. hop->fib.family is 0 when the kernel has still to choose the
  * route.
  */
 static __always_inline enum reason hop_find_tc(void *ctx, struct ruleset *rs,
-					       const struct match *match, const struct edit *edit,
-					       const int family, struct hop *hop,
-					       struct device **egress)
+					       const struct packet *pkt, const struct match *match,
+					       const struct edit *edit, const int family,
+					       struct hop *hop, struct device **egress)
 {
 	struct device *near, *far;
-	int answer;
+	int answer, cached;
+	bool too_big;
 
 	hop_devices(rs, match, &near, &far);
 	hop->fib.family = 0;
+	*egress = match->in ? near : far;
+	cached = match->in ? rule_get(rs, match->in)->nexthop : hop_gateway(rs, &edit->dst, family);
+	hop->has_mac = cached >= 0 && hop_cached(rs, cached, pkt, hop, &too_big);
+	if (hop->has_mac)
+		return 0;
 	*egress = near;
 	if (match->in)
 		return 0;

@@ -102,13 +102,15 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, struct rules
 	if (reason)
 		return reason;
 	translate(rs, &pkt, &match, &edit);
-	reason = hop_find_tc(skb, rs, &match, &edit, family, &hop, &egress);
+	reason = hop_find_tc(skb, rs, &pkt, &match, &edit, family, &hop, &egress);
 	if (reason)
 		return reason;
 	reason = tc_prepare(skb, &pkt, egress, is_l3);
 	if (reason)
 		return reason;
 	reason = emit_tc(skb, &pkt, &edit, family);
+	if (!reason && hop.has_mac)
+		reason = tc_store_mac(skb, &hop, family, is_l3);
 	if (reason)
 		return reason;
 	count_match(rs, &match, tc_segments(skb, &pkt), pkt.l3_len);

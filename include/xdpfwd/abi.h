@@ -199,7 +199,7 @@ static inline __u32 address_slot(const struct ip_addr *addr, __u32 seed)
 	hash = hash * seed + addr->w[1];
 	hash = hash * seed + addr->w[2];
 	hash = hash * seed + addr->w[3];
-	return hash * seed * 0x9e3779b1U >> (32 - SLOTS_BITS);
+	return hash * (seed * 0x9e3779b1U) >> (32 - SLOTS_BITS);
 }
 
 /* struct forward_counters - per CPU: what one forward carried, bytes of whole IP packets */

@@ -97,6 +97,23 @@ void case_init(struct test_case *test, const struct path *path, enum program pro
 	memcpy(test->packet.dst_mac, dev_mac(path->ingress), 6);
 }
 
+bool case_by_cache(const struct test_case *test)
+{
+	const struct path *path = &test->path;
+	struct ruleset *rs = fixture_ruleset();
+	struct ip_addr backend =
+		peer_addr(path->world, fixture_forwards[path->forward].backend, test->family);
+
+	if (dev_is_l3(path->egress) || !rs)
+		return false;
+	if (!path->in) /* the gateway's, where a test says so */
+		return test->hop_mac == fixture_cached_mac;
+	for (unsigned i = 1; i < RULES_MAX; i++)
+		if (ip_addr_equal(&rs->rules[i].backend_addr, &backend))
+			return rs->nexthops[rs->rules[i].nexthop].valid_until_ns > fixture_now_ns();
+	return false;
+}
+
 struct packet_spec case_output(const struct test_case *test)
 {
 	const struct forward_spec *forward = &fixture_forwards[test->path.forward];
@@ -115,6 +132,10 @@ struct packet_spec case_output(const struct test_case *test)
 	}
 	if (test->program == PROGRAM_XDP) {
 		memcpy(out.dst_mac, test->hop_mac, 6);
+		memcpy(out.src_mac, dev_mac(path->egress), 6);
+	} else if (case_by_cache(test)) {
+		out.frame = PACKET_ETHERNET;
+		memcpy(out.dst_mac, fixture_cached_mac, 6);
 		memcpy(out.src_mac, dev_mac(path->egress), 6);
 	} else if (test->program == PROGRAM_TC_L3 && !dev_is_l3(path->egress)) {
 		out.frame = PACKET_BLANK;

@@ -60,6 +60,9 @@ bool path_takes(const struct path *path, enum program program);
 void case_init(struct test_case *test, const struct path *path, enum program program,
 	       enum ip_family family, enum proto proto);
 
+/* case_by_cache() - TC will write the cached MAC address, not leave it to the kernel */
+bool case_by_cache(const struct test_case *test);
+
 /* case_output() - @packet as it has to leave the program when it is forwarded */
 struct packet_spec case_output(const struct test_case *test);
 

@@ -182,7 +182,11 @@ struct packet_spec live_output(const struct test_case *test)
 	} else {
 		out.frame = PACKET_ETHERNET;
 		memcpy(out.dst_mac,
-		       peer_mac(path->in ? fixture_forwards[path->forward].backend : path->to), 6);
+		       case_by_cache(test)
+			       ? fixture_cached_mac
+			       : peer_mac(path->in ? fixture_forwards[path->forward].backend
+						   : path->to),
+		       6);
 		memcpy(out.src_mac, dev_mac(path->egress), 6);
 	}
 	return out;

@@ -41,15 +41,21 @@ static void near_set(enum ip_family family, const char *text, unsigned bits)
 	near->addr = near_key(&addr, family) & near->mask;
 }
 
-static void each(void (*body)(struct test_case *test))
+static void each_of(const char *path, enum program program, void (*body)(struct test_case *test))
 {
 	struct test_case test;
 
 	for (int n = 0; n < FAMILY_COUNT * PROTO_COUNT; n++) {
-		case_init(&test, path_find("out home>pub"), PROGRAM_XDP, n / PROTO_COUNT,
-			  n % PROTO_COUNT);
+		case_init(&test, path_find(path), program, n / PROTO_COUNT, n % PROTO_COUNT);
 		body(&test);
 	}
+}
+
+static void each(void (*body)(struct test_case *test))
+{
+	each_of("out home>pub", PROGRAM_XDP, body);
+	each_of("out home>pub", PROGRAM_TC, body);
+	each_of("out tun>pub", PROGRAM_TC_L3, body);
 }
 
 static void by_gateway(struct test_case *test)
@@ -94,7 +100,9 @@ Test(gateway, other_prefixes)
 Test(gateway, own_prefix)
 {
 	gateways_set(UINT64_MAX, 1600);
-	for (int i = 0; i < NEARS_MAX - 1; i++) {
+	near_set(FAMILY_V4, "198.51.100.0", 24);
+	near_set(FAMILY_V6, "2001:db8:51::", 64);
+	for (int i = 0; i < NEARS_MAX - 2; i++) {
 		near_set(FAMILY_V4, "198.18.9.0", 24);
 		near_set(FAMILY_V6, "2001:db8:9::", 64);
 	}
@@ -106,7 +114,10 @@ Test(gateway, own_prefix)
 static void too_big(struct test_case *test)
 {
 	test->packet.payload = 1400;
-	test->reason = REASON_TOO_BIG;
+	if (test->program == PROGRAM_XDP)
+		test->reason = REASON_TOO_BIG;
+	else
+		test->hop_mac = fixture_cached_mac;
 	case_run(test, "larger than the gateway's MTU");
 }
 
