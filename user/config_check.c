@@ -48,27 +48,6 @@ static bool share_backend(const struct config *config, const struct config_forwa
 	return ip_addr_equal(&x->address[family], &y->address[family]);
 }
 
-/* The first port that two sets share, or 0. */
-static unsigned common_port(const struct port_set *a, const struct port_set *b)
-{
-	struct port_range run = { 0, 0 };
-	struct port_set both = *a;
-
-	port_set_intersect(&both, b);
-	return port_set_next(&both, &run) ? run.first : 0;
-}
-
-/* The first backend port of a protocol that two forwards share, or 0. */
-static unsigned common_backend_port(const struct config_forward *a, const struct config_forward *b,
-				    enum proto proto)
-{
-	struct port_set x, y;
-
-	port_set_shifted(&a->ports[proto], a->shift, &x);
-	port_set_shifted(&b->ports[proto], b->shift, &y);
-	return common_port(&x, &y);
-}
-
 static bool check_overlap(struct config_reader *r, size_t earlier, size_t later)
 {
 	const struct config_forward *a = &r->config->forwards[earlier];
@@ -79,7 +58,7 @@ static bool check_overlap(struct config_reader *r, size_t earlier, size_t later)
 	    !share_address(r->config, a, b))
 		return false;
 	for (enum proto proto = 0; proto < PROTO_COUNT; proto++) {
-		unsigned port = common_port(&a->ports[proto], &b->ports[proto]);
+		unsigned port = port_set_common(&a->ports[proto], 0, &b->ports[proto], 0);
 
 		if (!port)
 			continue;
@@ -106,7 +85,8 @@ static bool check_way_back(struct config_reader *r, size_t earlier, size_t later
 	    !share_backend(r->config, a, b, FAMILY_V6))
 		return false;
 	for (enum proto proto = 0; proto < PROTO_COUNT; proto++) {
-		unsigned port = common_backend_port(a, b, proto);
+		unsigned port =
+			port_set_common(&a->ports[proto], a->shift, &b->ports[proto], b->shift);
 
 		if (!port)
 			continue;

@@ -18,19 +18,6 @@ static const struct host_addr *primary_addr(const struct host *host, int ifindex
 	return NULL;
 }
 
-/* The first port that two sets share once they are shifted, or 0. */
-static unsigned common_port(const struct plan_rule *a, int a_shift, const struct plan_rule *b,
-			    int b_shift)
-{
-	struct port_range first = { 0, 0 };
-	struct port_set x, y;
-
-	port_set_shifted(&a->ports, a_shift, &x);
-	port_set_shifted(&b->ports, b_shift, &y);
-	port_set_intersect(&x, &y);
-	return port_set_next(&x, &first) ? first.first : 0;
-}
-
 /* A second rule for one public port, or a second way back from one backend port, cannot hold. */
 static void check_conflict(struct planner *p, const struct plan_rule *old,
 			   const struct plan_rule *new)
@@ -40,14 +27,14 @@ static void check_conflict(struct planner *p, const struct plan_rule *old,
 	unsigned port = 0;
 
 	if (ip_addr_equal(&old->public_addr, &new->public_addr))
-		port = common_port(new, 0, old, 0);
+		port = port_set_common(&new->ports, 0, &old->ports, 0);
 	if (port)
 		diag_add(p->diags, DIAG_CONFIG_ERROR, f->ports_place,
 			 "forward \"%s\": %s port %u is already forwarded by \"%s\" (line %u)",
 			 f->name, proto_name(new->proto), port, of->name, of->ports_place.line);
 	port = 0;
 	if (ip_addr_equal(&old->backend_addr, &new->backend_addr))
-		port = common_port(new, new->shift, old, old->shift);
+		port = port_set_common(&new->ports, new->shift, &old->ports, old->shift);
 	if (port)
 		diag_add(p->diags, DIAG_CONFIG_ERROR, f->ports_place,
 			 "forward \"%s\" (line %u) and \"%s\" (line %u) both reach %s port %u of "

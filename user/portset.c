@@ -125,6 +125,40 @@ bool port_set_shifted(const struct port_set *set, int shift, struct port_set *ou
 	return whole;
 }
 
+/* The 64 ports from @first on, as bits; ports that do not exist are no members. */
+static uint64_t window(const struct port_set *set, long first)
+{
+	uint64_t bits = 0;
+
+	for (int part = 0; part < 2; part++) {
+		long word = (first + (first < 0 ? 1 - WORD_BITS : 0)) / WORD_BITS + part;
+		long distance = word * WORD_BITS - first;
+
+		if (word < 0 || word >= WORD_COUNT)
+			continue;
+		if (distance <= 0)
+			bits |= set->bits[word] >> -distance;
+		else if (distance < WORD_BITS)
+			bits |= set->bits[word] << distance;
+	}
+	return bits;
+}
+
+unsigned port_set_common(const struct port_set *a, int a_shift, const struct port_set *b,
+			 int b_shift)
+{
+	for (unsigned w = 0; w < WORD_COUNT; w++) {
+		long first = (long)w * WORD_BITS;
+		uint64_t both = a->bits[w];
+
+		if (both)
+			both &= window(b, first + a_shift - b_shift);
+		if (both)
+			return (unsigned)(first + __builtin_ctzll(both) + a_shift);
+	}
+	return 0;
+}
+
 /* One port at *@text, which moves behind it. */
 static bool parse_port(const char **text, uint16_t *port)
 {

@@ -50,6 +50,16 @@ bool port_set_next(const struct port_set *set, struct port_range *range);
 bool port_set_shifted(const struct port_set *set, int shift, struct port_set *out);
 
 /**
+ * port_set_common() - the first port that two sets share after each was moved
+ * @a, @b: the sets
+ * @a_shift, @b_shift: distances in ports, by which no member leaves 1-65535
+ *
+ * Return: the port as moved, or 0 when there is none.
+ */
+unsigned port_set_common(const struct port_set *a, int a_shift, const struct port_set *b,
+			 int b_shift);
+
+/**
  * port_set_parse() - read the kernel's list format, "22,80-90"
  *
  * Return: 0, or -EINVAL and an unchanged set. An empty or blank text is the empty set.

@@ -199,3 +199,38 @@ Test(portset, bad_text_leaves_the_set_alone)
 		expect_set(&set, "22");
 	}
 }
+
+/* The plain way: shift both and intersect. */
+static unsigned common_plain(const struct port_set *a, int a_shift, const struct port_set *b,
+			     int b_shift)
+{
+	struct port_range first = { 0, 0 };
+	struct port_set x, y;
+
+	port_set_shifted(a, a_shift, &x);
+	port_set_shifted(b, b_shift, &y);
+	port_set_intersect(&x, &y);
+	return port_set_next(&x, &first) ? first.first : 0;
+}
+
+Test(portset, common_ports_of_shifted_sets)
+{
+	static const int shifts[] = { 0, 1, -1, 63, 64, -64, 65, -129, 1000, -999 };
+	struct port_set a = {}, b = {};
+
+	port_set_add(&a, (struct port_range){ 2000, 2010 });
+	port_set_add(&a, (struct port_range){ 4096, 4096 });
+	port_set_add(&b, (struct port_range){ 2011, 2063 });
+	port_set_add(&b, (struct port_range){ 5095, 5096 });
+	for (size_t i = 0; i < sizeof(shifts) / sizeof(shifts[0]); i++) {
+		for (size_t j = 0; j < sizeof(shifts) / sizeof(shifts[0]); j++) {
+			cr_assert_eq(port_set_common(&a, shifts[i], &b, shifts[j]),
+				     common_plain(&a, shifts[i], &b, shifts[j]), "shifts %d and %d",
+				     shifts[i], shifts[j]);
+		}
+	}
+	port_set_add(&a, (struct port_range){ 65535, 65535 });
+	port_set_add(&b, (struct port_range){ 1, 1 });
+	cr_assert_eq(port_set_common(&a, -65000, &b, 534), 535);
+	cr_assert_eq(port_set_common(&b, 0, &a, -65534), 1);
+}
