@@ -150,6 +150,9 @@ what="no such interface" refused 1 'nope0' "$XDPFWD" load nope0 --config ports.t
 cp "$XDPFWD" xdpfwd && chmod 755 xdpfwd
 what="not root" refused 1 'root|CAP_|[Pp]ermi' setpriv --reuid 65534 --regid 65534 --clear-groups \
 	./xdpfwd load eth0 --config ports.toml --detach
+# shellcheck disable=SC2016 # expanded by the inner shell
+what="a kernel without BTF" refused 1 'BTF.*CONFIG_DEBUG_INFO_BTF' unshare --mount \
+	sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$@"' sh "${load[@]}"
 what="a BPF file system where none can be" refused 1 '/dev/null' "${load[@]}" --bpffs /dev/null/bpf
 what="a BPF file system on a plain directory's file" refused 1 'ports\.toml' \
 	"${load[@]}" --bpffs "$LAB_DIR/ports.toml"
