@@ -103,6 +103,8 @@ static __always_inline enum reason lookup_match(struct ruleset *rs, const struct
 		if (ifindex != device_get(rs, in->backend_dev)->ifindex)
 			return REASON_NOT_OURS;
 	}
+	if (!match->in && ifindex == rs->clients_ifindex) /* nothing there can be a backend's */
+		return REASON_NOT_OURS;
 	match->out = lookup_rule(rs, &pkt->src, DIR_OUT, pkt->proto, pkt->sport);
 	out = rule_get(rs, match->out);
 	if (match->out && ifindex == device_get(rs, out->backend_dev)->ifindex)

@@ -31,10 +31,9 @@ int maps_ruleset_get(int rulesets_fd);
 
 /**
  * maps_nexthops_refresh() - renew the next hops of the rule set in force
-  * @nexthops: with current addresses; its generation says which plan its indices belong to
-
+ * @nexthops: with current addresses; its generation says which plan its indices belong to
  *
-  * Return: 0; -ESTALE when another generation is in force; -errno.
+ * Return: 0; -ESTALE when another generation is in force; -errno.
  */
 int maps_nexthops_refresh(const char *bpffs, const char *iface, const struct plan *nexthops);
 

@@ -93,8 +93,7 @@ struct plan_device {
 
 /**
  * struct plan_nexthop - the way to one backend address
-  * @backend:  index into config.backends
-
+ * @backend:  index into config.backends
  * @addr:     the backend's address
  * @neighbour: whom to ask for a link-layer address: a gateway or the backend
  * @device:   index into plan.devices

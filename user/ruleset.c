@@ -164,6 +164,10 @@ static int place_addresses(struct builder *b)
 
 static void fill_devices(const struct plan *plan, struct ruleset *rs)
 {
+	rs->clients_ifindex = plan->devices[0].ifindex;
+	for (size_t i = 0; i < plan->rule_count; i++)
+		if (!plan->nexthops[plan->rules[i].nexthop].device)
+			rs->clients_ifindex = 0;
 	for (size_t i = 0; i < plan->device_count; i++) {
 		rs->devices[i].ifindex = plan->devices[i].ifindex;
 		rs->devices[i].is_l3 = plan->devices[i].is_l3;

@@ -155,12 +155,11 @@ _Static_assert(sizeof(struct rule) == 64, "a rule is one cache line");
  * struct ruleset - a whole configuration, swapped in one piece
  * @version:   XDPFWD_ABI_VERSION
  * @seed:      of address_slot(), chosen so that no two addresses share a slot
-  * @generation: counts the loads of an interface; tells the agent whose next hops these are
+ * @generation: counts the loads of an interface; tells the agent whose next hops these are
+ * @clients_ifindex: the public device when no backend is behind it, else 0
  * @devices:   by index
-
-  * @nexthops:  by index; the first are the gateways of the families
-
-  * @gateways:  by family: the way to most clients
+ * @nexthops:  by index; the first are the gateways of the families
+ * @gateways:  by family: the way to most clients
  * @slots:     by address_slot(): index into addresses
  * @addresses: by index, 0 unused
  * @rules:     by index, 0 unused
@@ -174,7 +173,8 @@ struct ruleset {
 	__u32 version;
 	__u32 seed;
 	__u32 generation;
-	__u8 pad[52];
+	__u32 clients_ifindex;
+	__u8 pad[48];
 	struct device devices[DEVICES_MAX];
 	struct nexthop nexthops[NEXTHOPS_MAX];
 	struct gateway gateways[FAMILY_COUNT];
