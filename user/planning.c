@@ -133,13 +133,12 @@ void planning_resolve_neighbours(const struct planning *planning)
 	const struct plan *plan = planning->plan;
 
 	for (size_t i = 0; i < plan->nexthop_count; i++) {
-		/* A family without a gateway has no address here. */
-		if (ip_addr_is_any(&plan->nexthops[i].neighbour))
-			continue;
-		const struct plan_device *device = &plan->devices[plan->nexthops[i].device];
+		const struct plan_nexthop *nexthop = &plan->nexthops[i];
+		const struct plan_device *device = &plan->devices[nexthop->device];
 
-		if (!plan->nexthops[i].has_mac && !device->is_l3)
-			host_neigh_resolve(device->ifindex, &plan->nexthops[i].neighbour);
+		/* A family without a gateway has no address here. */
+		if (!nexthop->has_mac && !device->is_l3 && !ip_addr_is_any(&nexthop->neighbour))
+			host_neigh_resolve(device->ifindex, &nexthop->neighbour);
 	}
 }
 

@@ -40,8 +40,7 @@ static bool state_is_usable(const struct state *old, struct diag_list *diags)
 	if (old && old->netns != state_netns()) {
 		diag_add(diags, DIAG_SYSTEM_ERROR, NOWHERE,
 			 "an interface %s of another network namespace is loaded there; name "
-			 "another "
-			 "place with --bpffs",
+			 "another place with --bpffs",
 			 old->iface);
 		return false;
 	}
@@ -90,8 +89,12 @@ int reload_interface(const char *bpffs, const char *iface)
 		return 1;
 	state = state_read(bpffs, iface);
 	if (!state) {
-		log_error("%s is not loaded; `xdpfwd load %s --config FILE` loads it", iface,
-			  iface);
+		if (errno == ENOENT)
+			log_error("%s is not loaded; `xdpfwd load %s --config FILE` loads it",
+				  iface, iface);
+		else
+			log_error("cannot read the state of %s: %s; `xdpfwd unload %s` clears it",
+				  iface, strerror(errno), iface);
 		pins_unlock(bpffs, lock);
 		return 1;
 	}
