@@ -9,7 +9,7 @@
  * Version of everything below. A pinned map of another version is never read: raise it with every
  * change of a layout or of a field's meaning.
  */
-#define XDPFWD_ABI_VERSION 1
+#define XDPFWD_ABI_VERSION 2
 
 /* The protocols that can be forwarded, as indices. */
 enum proto { PROTO_TCP, PROTO_UDP, PROTO_COUNT };
@@ -55,6 +55,9 @@ static inline _Bool reason_is_drop(enum reason reason)
 #define PAGE_PORTS    256
 #define PORT_PAGES    (65536 / PAGE_PORTS)
 #define COUNTERS_MAX  1024
+#define POOLS_MAX     64
+#define POOL_PORTS    65536
+#define SHARES_MAX    1024
 
 /**
  * struct device - a device that packets come from or go to
@@ -75,12 +78,15 @@ _Static_assert(sizeof(struct device) == 16, "layout of struct device");
  * @addr:  the address; entry 0 is unused and zero
  * @table: by direction and protocol: its port table, 0 for none. IN tables are found by a packet's
  *         destination, OUT tables by its source
+ * @pool:  by protocol: the pool of which it is the masquerade address, 0 for none
  */
 struct address {
 	struct ip_addr addr;
 	__u16 table[DIR_COUNT][PROTO_COUNT];
+	__u8 pool[PROTO_COUNT];
+	__u8 pad[6];
 };
-_Static_assert(sizeof(struct address) == 24, "layout of struct address");
+_Static_assert(sizeof(struct address) == 32, "layout of struct address");
 
 /**
  * struct nexthop - the link-layer way to a backend, kept by the agent
@@ -127,6 +133,12 @@ static inline __u64 near_key(const struct ip_addr *addr, enum ip_family family)
 	return family == FAMILY_V4 ? addr->w[3] : (__u64)addr->w[1] << 32 | addr->w[0];
 }
 
+/* Time in flows: CLOCK_MONOTONIC in ticks of 2^27 ns, 0.134 s; 32 bits last for 18 years. */
+#define FLOW_TICK_SHIFT 27
+
+/* Which idle time a flow ends after. */
+enum flow_timeout { TIMEOUT_UDP, TIMEOUT_TCP_ESTABLISHED, TIMEOUT_TCP_TRANSITORY, TIMEOUT_COUNT };
+
 /**
  * struct rule - one forward on one public address for one protocol
  * @public_addr:  what clients talk to
@@ -137,6 +149,13 @@ static inline __u64 near_key(const struct ip_addr *addr, enum ip_family family)
  * @nexthop:      index of the next hop to the backend
  * @public_dev:   index of the device of the public address
  * @backend_dev:  index of the device towards the backend
+ * @timeout:      idle times of its flows, in ticks
+ * @share:        masquerade: the first of its entries in ruleset.shares
+ * @shares:       how many; 0 for a forward that preserves the client's address
+ * @mid_stream:   a TCP connection may be taken up in the middle
+ *
+ * A rule keeps its index as long as all of public_addr, backend_addr, shift, counter and protocol
+ * stay the same, for flows refer to it. An index that is no longer used holds zeros.
  */
 struct rule {
 	struct ip_addr public_addr;
@@ -147,9 +166,106 @@ struct rule {
 	__u16 nexthop;
 	__u8 public_dev;
 	__u8 backend_dev;
-	__u8 pad[20];
+	__u32 timeout[TIMEOUT_COUNT];
+	__u16 share;
+	__u8 shares;
+	__u8 mid_stream;
+	__u8 pad[4];
 };
 _Static_assert(sizeof(struct rule) == 64, "a rule is one cache line");
+
+/**
+ * struct flow_key - the client's side of a flow; key of the two flow indices
+ * @client, @client_port: the client, port in network order
+ * @public_port: the port it talks to, in network order
+ * @rule:        the rule that took it; stands for public address, protocol and backend
+ */
+struct flow_key {
+	struct ip_addr client;
+	__be16 client_port, public_port;
+	__u16 rule, zero;
+};
+_Static_assert(sizeof(struct flow_key) == 24, "layout of struct flow_key");
+
+/*
+ * FREE: nobody's. LIVE: in use, until it has been idle for too long. ENDED: taken out of service
+ * by the loader or the sweep, which will free it.
+ */
+enum flow_state { FLOW_FREE, FLOW_LIVE, FLOW_ENDED };
+
+/* What has been seen of a flow in one direction; each direction writes its own alone. */
+#define FLOW_SEEN	(1 << 0) /* OUT: the backend has replied */
+#define FLOW_SYN	(1 << 1)
+#define FLOW_FIN	(1 << 2)
+#define FLOW_RST	(1 << 3) /* cleared by the next packet of this side that is no RST */
+#define FLOW_CONFIRMED	(1 << 4) /* IN: the client has answered the backend's first reply */
+
+/**
+ * struct flow_half - one direction of a flow
+ * @packets, @bytes: carried, bytes of whole IP packets
+ * @seen_at: ticks of the last packet
+ * @flags:   FLOW_*
+ */
+struct flow_half {
+	__u64 packets, bytes;
+	__u32 seen_at;
+	__u8 flags;
+	__u8 pad[3];
+};
+
+/**
+ * struct flow - one masqueraded conversation
+ * @client, @client_port, @public_port, @rule: as in struct flow_key
+ * @state:   enum flow_state; shares an aligned 8-byte word with ports and rule
+ * @created_at: ticks
+ * @ack:     TCP: what the client has to acknowledge: one past the sequence number of the SYN-ACK
+ * @half:    by direction
+ *
+ * Its place says the rest: element P of pool N is the flow that has port P of that pool's address.
+ */
+struct flow {
+	struct ip_addr client;
+	__be16 client_port, public_port;
+	__u16 rule;
+	__u8 state, pad;
+	__u32 created_at;
+	__u32 ack;
+	struct flow_half half[DIR_COUNT];
+};
+_Static_assert(sizeof(struct flow) == 80, "layout of struct flow");
+
+/* Value of the flow indices: pool in the high half, port (host order) in the low one. */
+static inline __u32 flow_slot(__u32 pool, __u16 port)
+{
+	return pool << 16 | port;
+}
+
+/**
+ * struct pool - the ports of one masquerade address for one protocol
+ * @addr:  the address; a pool keeps its index as long as the address stays
+ * @proto: enum proto
+ */
+struct pool {
+	struct ip_addr addr;
+	__u8 proto, pad[7];
+};
+_Static_assert(sizeof(struct pool) == 24, "layout of struct pool");
+
+/**
+ * struct flow_limits - what a new flow has to keep to
+ * @port_first, @port_last: masquerade ports lie between these, both included
+ * @per_source:  confirmed flows that one source may have, 0 for any number
+ * @new_per_s:   new flows that one source may begin in a second, 0 for any number
+ * @source_mask: by family: what of a source's near_key() tells it from others
+ * @ports:       by protocol: bit PORT is set when PORT may be used; the agent keeps it up to date
+ */
+struct flow_limits {
+	__u16 port_first, port_last;
+	__u32 per_source, new_per_s;
+	__u32 pad;
+	__u64 source_mask[FAMILY_COUNT];
+	__u64 ports[PROTO_COUNT][POOL_PORTS / 64];
+};
 
 /**
  * struct ruleset - a whole configuration, swapped in one piece
@@ -163,6 +279,9 @@ _Static_assert(sizeof(struct rule) == 64, "a rule is one cache line");
  * @slots:     by address_slot(): index into addresses
  * @addresses: by index, 0 unused
  * @rules:     by index, 0 unused
+ * @limits:    of new flows
+ * @pools:     by index, 0 unused
+ * @shares:    indices of pools; each rule has a run of them
  * @tables:    port table: high byte of the port -> page. Table 0 holds only page 0
  * @pages:     low byte of the port -> rule. Page 0 holds only rule 0, "none"
  *
@@ -182,6 +301,10 @@ struct ruleset {
 	__u16 slots[SLOTS_MAX];
 	struct address addresses[ADDRESSES_MAX];
 	struct rule rules[RULES_MAX];
+	struct flow_limits limits;
+	__u8 pad3[32];
+	struct pool pools[POOLS_MAX];
+	__u8 shares[SHARES_MAX];
 	__u16 tables[TABLES_MAX][PORT_PAGES];
 	__u16 pages[PAGES_MAX][PAGE_PORTS];
 };
@@ -206,6 +329,14 @@ static inline __u32 address_slot(const struct ip_addr *addr, __u32 seed)
 struct forward_counters {
 	__u64 packets[DIR_COUNT];
 	__u64 bytes[DIR_COUNT];
+};
+
+/* struct flow_counters - per CPU, by protocol; flows that there are: created - ended */
+struct flow_counters {
+	__u64 created[PROTO_COUNT];
+	__u64 ended[PROTO_COUNT];   /* for whatever cause */
+	__u64 expired[PROTO_COUNT]; /* of these: idle for too long */
+	__u64 confirmed[PROTO_COUNT];
 };
 
 /* struct reason_counters - per CPU: how packets left one hook */
