@@ -37,6 +37,45 @@ struct {
 	__type(value, struct reason_counters);
 } reason_counters SEC(".maps");
 
+/* The flows of one pool, by masquerade port; the loader makes it when a pool comes into use. */
+struct pool_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, POOL_PORTS);
+	__type(key, __u32);
+	__uint(value_size, sizeof(struct flow));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, POOLS_MAX);
+	__type(key, __u32);
+	__array(values, struct pool_map);
+} pools SEC(".maps");
+
+/* Where a client's flow is. Sizes are the loader's: [limits] flows, and a share of that. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 131072);
+	__type(key, struct flow_key);
+	__type(value, __u32);
+} flows_confirmed SEC(".maps");
+
+/* The same for flows that the client has not confirmed yet: the oldest give way. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct flow_key);
+	__type(value, __u32);
+} flows_new SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_counters);
+} flow_counters SEC(".maps");
+
 static __always_inline struct ruleset *ruleset_get(void)
 {
 	__u32 zero = 0;

@@ -194,11 +194,11 @@ _Static_assert(sizeof(struct flow_key) == 24, "layout of struct flow_key");
 enum flow_state { FLOW_FREE, FLOW_LIVE, FLOW_ENDED };
 
 /* What has been seen of a flow in one direction; each direction writes its own alone. */
-#define FLOW_SEEN	(1 << 0) /* OUT: the backend has replied */
-#define FLOW_SYN	(1 << 1)
-#define FLOW_FIN	(1 << 2)
-#define FLOW_RST	(1 << 3) /* cleared by the next packet of this side that is no RST */
-#define FLOW_CONFIRMED	(1 << 4) /* IN: the client has answered the backend's first reply */
+#define FLOW_SEEN      (1 << 0) /* OUT: the backend has replied */
+#define FLOW_SYN       (1 << 1)
+#define FLOW_FIN       (1 << 2)
+#define FLOW_RST       (1 << 3) /* cleared by the next packet of this side that is no RST */
+#define FLOW_CONFIRMED (1 << 4) /* IN: the client has answered the backend's first reply */
 
 /**
  * struct flow_half - one direction of a flow

@@ -264,10 +264,11 @@ Test(show, stats_json)
 		    "\"bytes_in\": 333, \"packets_out\": 22, \"bytes_out\": 4444444},"
 		    "{\"name\": \"udp-3478\", \"protocol\": \"udp\", \"packets_in\": 5, "
 		    "\"bytes_in\": 66, \"packets_out\": 0, \"bytes_out\": 0}]");
-	expect_json(json_incref(json_object_get(json, "drops")),
-		    "{\"ttl_expired\": 42, \"bad_length\": 0, \"no_checksum\": 0, \"no_route\": 0, "
-		    "\"rewrite_failed\": 0, \"no_port\": 0, \"flows_full\": 0, \"source_flows\": 0, "
-		    "\"source_rate\": 0}");
+	expect_json(
+		json_incref(json_object_get(json, "drops")),
+		"{\"ttl_expired\": 42, \"bad_length\": 0, \"no_checksum\": 0, \"no_route\": 0, "
+		"\"rewrite_failed\": 0, \"no_port\": 0, \"flows_full\": 0, \"source_flows\": 0, "
+		"\"source_rate\": 0}");
 	passed = json_object_get(json, "passed");
 	cr_expect_eq(
 		json_integer_value(json_object_get(json_object_get(passed, "xdp"), "not_ours")), 7);
