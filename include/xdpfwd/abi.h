@@ -331,6 +331,25 @@ struct forward_counters {
 	__u64 bytes[DIR_COUNT];
 };
 
+/**
+ * struct sweep_run - the packet that the sweep program is run with: what to do, and what came of it
+ * @pool: which pool
+ * @next: element to go on at; moved on by each run
+ * @ended: flows ended, of which @expired had been idle for too long
+ * @seen:  elements looked at
+ * @live:  flows that stay
+ */
+struct sweep_run {
+	__u32 pool, next;
+	__u32 ended, expired;
+	__u32 seen, live;
+	__u32 pad[10];
+};
+_Static_assert(sizeof(struct sweep_run) == 64, "as long as the shortest frame");
+
+/* Elements that one run of the sweep looks at. */
+#define SWEEP_ELEMENTS 64
+
 /* struct flow_counters - per CPU, by protocol; flows that there are: created - ended */
 struct flow_counters {
 	__u64 created[PROTO_COUNT];
