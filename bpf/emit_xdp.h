@@ -8,12 +8,20 @@
 /* xdp_is_to_us() - the frame's destination is the device's own address */
 static __always_inline bool xdp_is_to_us(void *data, void *data_end, const struct device *dev)
 {
-	__u8 *to = data;
+	const void *to = data, *mac = dev->mac;
 
 	if (data + ETH_HLEN > data_end)
 		return false;
-	return !((to[0] ^ dev->mac[0]) | (to[1] ^ dev->mac[1]) | (to[2] ^ dev->mac[2]) |
-		 (to[3] ^ dev->mac[3]) | (to[4] ^ dev->mac[4]) | (to[5] ^ dev->mac[5]));
+	return !((*(any32 *)to ^ *(any32 *)mac) | (*(any16 *)(to + 4) ^ *(any16 *)(mac + 4)));
+}
+
+/* addr_store() - an IPv6 address into a header */
+static __always_inline void addr_store(struct in6_addr *to, const struct ip_addr *addr)
+{
+	any64 *words = (void *)to;
+
+	words[0] = addr->d[0];
+	words[1] = addr->d[1];
 }
 
 /* xdp_store_l4() - ports and checksum; both pointers have been held against the frame's end */
@@ -65,12 +73,12 @@ static __always_inline enum reason emit_xdp(struct xdp_md *ctx, const struct pac
 
 		if ((void *)(ip + 1) > data_end)
 			return REASON_MALFORMED;
-		__builtin_memcpy(&ip->saddr, &edit->src, sizeof(ip->saddr));
-		__builtin_memcpy(&ip->daddr, &edit->dst, sizeof(ip->daddr));
+		addr_store(&ip->saddr, &edit->src);
+		addr_store(&ip->daddr, &edit->dst);
 		ip->hop_limit--;
 	}
 	xdp_store_l4(l4, check, pkt, edit);
-	__builtin_memcpy(data, hop->mac, sizeof(hop->mac));
+	mac_copy(data, hop->mac);
 	return 0;
 }
 

@@ -45,6 +45,11 @@ static __always_inline __u64 clock_now_ns(void)
 	return bpf_ktime_get_ns();
 }
 
+/* To move bytes in words whatever type they have; packets may be read unaligned. */
+typedef __u16 __attribute__((may_alias)) any16;
+typedef __u32 __attribute__((may_alias)) any32;
+typedef __u64 __attribute__((may_alias)) any64;
+
 /*
  * bound() - @value & @mask where the compiler must not prove the mask away
  *

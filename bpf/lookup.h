@@ -23,32 +23,39 @@ static __always_inline struct rule *rule_get(struct ruleset *rs, __u32 index)
 	return &rs->rules[index & (RULES_MAX - 1)];
 }
 
-/* address_find() - the entry of an address; entry 0, which holds nothing, when it has none */
-static __always_inline struct address *address_find(struct ruleset *rs, const struct ip_addr *addr)
+/* address_at() - the only entry that can be @addr's; whose it is has still to be seen */
+static __always_inline struct address *address_at(struct ruleset *rs, const struct ip_addr *addr)
 {
-	__u32 slot = rs->slots[address_slot(addr, rs->seed) & (SLOTS_MAX - 1)];
-	__u64 diff = ip_addr_diff(&rs->addresses[slot & (ADDRESSES_MAX - 1)].addr, addr);
-
-	slot &= (diff - 1) >> 32; /* all ones when it is the address, else zero, without a branch */
-	return &rs->addresses[slot & (ADDRESSES_MAX - 1)];
+	return &rs->addresses[address_slot(addr, rs->seed) & (SLOTS_MAX - 1)];
 }
 
 /* is_public_addr() - clients talk to this address */
 static __always_inline bool is_public_addr(struct ruleset *rs, const struct ip_addr *addr)
 {
-	struct address *entry = address_find(rs, addr);
+	struct address *entry = address_at(rs, addr);
 
-	return entry->table[DIR_IN][PROTO_TCP] | entry->table[DIR_IN][PROTO_UDP];
+	return ip_addr_equal(&entry->addr, addr) &&
+	       (entry->table[DIR_IN][PROTO_TCP] | entry->table[DIR_IN][PROTO_UDP]);
+}
+
+/* lookup_port() - index of the rule of a port in a port table, or 0 */
+static __always_inline __u32 lookup_port(struct ruleset *rs, __u32 table, __be16 port)
+{
+	__u16 number = bpf_ntohs(port);
+	__u32 page = rs->tables[table & (TABLES_MAX - 1)][number / PAGE_PORTS];
+
+	return rs->pages[page & (PAGES_MAX - 1)][number % PAGE_PORTS];
 }
 
 /* lookup_rule() - index of the rule of one end of a packet, or 0 */
 static __always_inline __u32 lookup_rule(struct ruleset *rs, const struct ip_addr *addr,
-					 enum direction dir, __u8 proto, __be16 port_be)
+					 enum direction dir, __u8 proto, __be16 port)
 {
-	__u16 port = bpf_ntohs(port_be);
-	__u32 table = address_find(rs, addr)->table[dir][proto & 1];
-	__u32 page = rs->tables[table & (TABLES_MAX - 1)][port / PAGE_PORTS];
-	return rs->pages[page & (PAGES_MAX - 1)][port % PAGE_PORTS];
+	struct address *entry = address_at(rs, addr);
+
+	if (!ip_addr_equal(&entry->addr, addr))
+		return 0;
+	return lookup_port(rs, entry->table[dir][proto & 1], port);
 }
 
 /* device_get() - a device of the rule set by index */

@@ -15,10 +15,24 @@
  */
 struct hop {
 	__u32 ifindex;
-	__u8 mac[12];
+	__u32 mac[3];
 	bool has_mac;
 	struct bpf_fib_lookup fib;
 };
+
+/* The last two bytes of a MAC address in the second word of a frame, as they lie in memory. */
+#define MAC_SECOND_HALF bpf_htonl(0xffff0000)
+
+/* mac_copy() - destination and source address of a frame */
+static __always_inline void mac_copy(void *to, const void *from)
+{
+	const any32 *old = from;
+	any32 *new = to;
+
+	new[0] = old[0];
+	new[1] = old[1];
+	new[2] = old[2];
+}
 
 /*
  * hop_ask() - ask the kernel's routing table about the translated packet
@@ -105,7 +119,7 @@ static __always_inline bool hop_cached(struct ruleset *rs, __u32 index, const st
 		return false;
 	*too_big = pkt->l3_len > nexthop->mtu;
 	hop->ifindex = nexthop->ifindex;
-	__builtin_memcpy(hop->mac, nexthop->mac, sizeof(hop->mac));
+	mac_copy(hop->mac, nexthop->mac);
 	return true;
 }
 
@@ -131,9 +145,9 @@ static __always_inline enum reason hop_asked(int answer, const struct device *ne
 	      (far_too && device_takes_frames(far, hop->ifindex))))
 		return REASON_LEFT_TO_TC;
 	__builtin_memcpy(hop->mac, hop->fib.dmac, 6);
-	__builtin_memcpy(hop->mac + 6, hop->fib.smac, 6);
+	__builtin_memcpy((void *)hop->mac + 6, hop->fib.smac, 6);
 	/* Missing, or before 6.3 still being resolved. */
-	if (!(hop->mac[0] | hop->mac[1] | hop->mac[2] | hop->mac[3] | hop->mac[4] | hop->mac[5]))
+	if (!(hop->mac[0] | (hop->mac[1] & MAC_SECOND_HALF)))
 		return REASON_NO_NEIGHBOUR;
 	return 0;
 }

@@ -135,6 +135,15 @@ __noinline int walk_headers_tc(struct __sk_buff *skb, __u32 offset, __u32 next)
 	return walk_headers((void *)(long)skb->data, (void *)(long)skb->data_end, offset, next);
 }
 
+/* addr_load() - an IPv6 address out of a header */
+static __always_inline struct ip_addr addr_load(const struct in6_addr *from)
+{
+	const any64 *words = (const void *)from;
+	struct ip_addr addr = { .d = { words[0], words[1] } };
+
+	return addr;
+}
+
 /* parse_ipv6() - fills all but the ports; @next is the protocol behind the extension headers */
 static __always_inline enum reason parse_ipv6(void *ctx, enum hook hook, void *data, void *data_end,
 					      struct packet *pkt, __u8 *next)
@@ -144,8 +153,8 @@ static __always_inline enum reason parse_ipv6(void *ctx, enum hook hook, void *d
 
 	if ((void *)(ip + 1) > data_end || ip->version != 6)
 		return REASON_MALFORMED;
-	__builtin_memcpy(&pkt->src, &ip->saddr, sizeof(pkt->src));
-	__builtin_memcpy(&pkt->dst, &ip->daddr, sizeof(pkt->dst));
+	pkt->src = addr_load(&ip->saddr);
+	pkt->dst = addr_load(&ip->daddr);
 	/* Mapped addresses are our own way to write IPv4; on the wire they are never right. */
 	if (ip_addr_is_v4(&pkt->src) || ip_addr_is_v4(&pkt->dst))
 		return REASON_MALFORMED;

@@ -12,6 +12,7 @@
 struct builder {
 	struct ruleset *rs;
 	struct diag_list *diags;
+	struct address address[ADDRESSES_MAX];
 	unsigned addresses, tables, pages;
 };
 
@@ -25,13 +26,13 @@ static int no_room(struct builder *b, const char *what, unsigned max)
 /* The entry of an address, made when it is new; NULL when there is no room. */
 static struct address *address_entry(struct builder *b, const struct ip_addr *addr)
 {
-	for (unsigned i = 1; i < b->addresses; i++)
-		if (ip_addr_equal(&b->rs->addresses[i].addr, addr))
-			return &b->rs->addresses[i];
+	for (unsigned i = 0; i < b->addresses; i++)
+		if (ip_addr_equal(&b->address[i].addr, addr))
+			return &b->address[i];
 	if (b->addresses == ADDRESSES_MAX)
 		return NULL;
-	b->rs->addresses[b->addresses].addr = *addr;
-	return &b->rs->addresses[b->addresses++];
+	b->address[b->addresses].addr = *addr;
+	return &b->address[b->addresses++];
 }
 
 static int table_entry(struct builder *b, const struct ip_addr *addr, enum direction dir,
@@ -40,7 +41,7 @@ static int table_entry(struct builder *b, const struct ip_addr *addr, enum direc
 	struct address *entry = address_entry(b, addr);
 
 	if (!entry)
-		return no_room(b, "addresses", ADDRESSES_MAX - 1);
+		return no_room(b, "addresses", ADDRESSES_MAX);
 	if (!entry->table[dir][proto]) {
 		if (b->tables == TABLES_MAX)
 			return no_room(b, "addresses and protocols", TABLES_MAX - 1);
@@ -143,23 +144,23 @@ static int place_addresses(struct builder *b)
 {
 	struct ruleset *rs = b->rs;
 
-	for (uint32_t seed = 1; seed < 2 * SEEDS_MAX; seed += 2) {
+	for (uint64_t seed = 1; seed < 2 * SEEDS_MAX; seed += 2) {
 		unsigned i;
 
-		memset(rs->slots, 0, sizeof(rs->slots));
-		for (i = 1; i < b->addresses; i++) {
-			uint16_t *slot = &rs->slots[address_slot(&rs->addresses[i].addr, seed)];
+		memset(rs->addresses, 0, sizeof(rs->addresses));
+		for (i = 0; i < b->addresses; i++) {
+			unsigned slot = address_slot(&b->address[i].addr, seed);
 
-			if (*slot)
+			if (!ip_addr_is_any(&rs->addresses[slot].addr))
 				break;
-			*slot = i;
+			rs->addresses[slot] = b->address[i];
 		}
 		if (i == b->addresses) {
 			rs->seed = seed;
 			return 0;
 		}
 	}
-	return no_room(b, "addresses", ADDRESSES_MAX - 1);
+	return no_room(b, "addresses", ADDRESSES_MAX);
 }
 
 static void fill_devices(const struct plan *plan, struct ruleset *rs)
@@ -221,7 +222,7 @@ void ruleset_refresh(const struct plan *plan, uint64_t valid_until_ns, struct ru
 int ruleset_build(const struct plan *plan, uint64_t valid_until_ns, struct ruleset *rs,
 		  struct diag_list *diags)
 {
-	struct builder b = { .rs = rs, .diags = diags, .addresses = 1, .tables = 1, .pages = 1 };
+	struct builder b = { .rs = rs, .diags = diags, .tables = 1, .pages = 1 };
 	int err = 0;
 
 	if (plan->rule_count >= RULES_MAX)

@@ -62,20 +62,20 @@ static inline _Bool reason_is_drop(enum reason reason)
 /**
  * struct device - a device that packets come from or go to
  * @ifindex: its index
- * @is_l3:   its packets start with the IP header
  * @mac:     its address; frames for another one are not ours
+ * @is_l3:   its packets start with the IP header
  */
 struct device {
 	__u32 ifindex;
-	__u16 is_l3;
 	__u8 mac[6];
+	__u16 is_l3;
 	__u8 pad[4];
 };
 _Static_assert(sizeof(struct device) == 16, "layout of struct device");
 
 /**
  * struct address - an address that packets of a forward come from or go to
- * @addr:  the address; entry 0 is unused and zero
+ * @addr:  the address; zero where there is none
  * @table: by direction and protocol: its port table, 0 for none. IN tables are found by a packet's
  *         destination, OUT tables by its source
  * @pool:  by protocol: the pool of which it is the masquerade address, 0 for none
@@ -276,8 +276,7 @@ struct flow_limits {
  * @devices:   by index
  * @nexthops:  by index; the first are the gateways of the families
  * @gateways:  by family: the way to most clients
- * @slots:     by address_slot(): index into addresses
- * @addresses: by index, 0 unused
+ * @addresses: by address_slot()
  * @rules:     by index, 0 unused
  * @limits:    of new flows
  * @pools:     by index, 0 unused
@@ -289,17 +288,16 @@ struct flow_limits {
  * a lookup stays in a few cache lines.
  */
 struct ruleset {
+	__u64 seed;
 	__u32 version;
-	__u32 seed;
 	__u32 generation;
 	__u32 clients_ifindex;
-	__u8 pad[48];
+	__u8 pad[44];
 	struct device devices[DEVICES_MAX];
 	struct nexthop nexthops[NEXTHOPS_MAX];
 	struct gateway gateways[FAMILY_COUNT];
 	__u8 pad2[48];
-	__u16 slots[SLOTS_MAX];
-	struct address addresses[ADDRESSES_MAX];
+	struct address addresses[SLOTS_MAX];
 	struct rule rules[RULES_MAX];
 	struct flow_limits limits;
 	__u8 pad3[32];
@@ -313,16 +311,13 @@ _Static_assert(sizeof(struct ruleset) % 64 == 0, "whole cache lines");
 /*
  * address_slot() - where an address is looked for
  *
- * A polynomial in the (odd) seed, so that every set of addresses fits some seed.
+ * A polynomial in the (odd) seed, so that every set of addresses fits some seed. One multiplication
+ * for IPv4, of which the first half is zero.
  */
-static inline __u32 address_slot(const struct ip_addr *addr, __u32 seed)
+static inline __u32 address_slot(const struct ip_addr *addr, __u64 seed)
 {
-	__u32 hash = addr->w[0];
-
-	hash = hash * seed + addr->w[1];
-	hash = hash * seed + addr->w[2];
-	hash = hash * seed + addr->w[3];
-	return hash * (seed * 0x9e3779b1U) >> (32 - SLOTS_BITS);
+	return (addr->d[0] * seed + addr->d[1]) * (seed * 0x9e3779b97f4a7c15ULL) >>
+	       (64 - SLOTS_BITS);
 }
 
 /* struct forward_counters - per CPU: what one forward carried, bytes of whole IP packets */

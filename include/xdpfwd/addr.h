@@ -11,11 +11,15 @@
 /**
  * struct ip_addr - an IPv4 or IPv6 address in 16 bytes
  * @w: four words in network order; IPv4 is mapped, ::ffff:a.b.c.d (RFC 4291, 2.5.5.2)
+ * @d: the same in two, to copy and compare
  *
  * One width for both families keeps one layout in every map and one code path in every program.
  */
 struct ip_addr {
-	__be32 w[4];
+	union {
+		__be32 w[4];
+		__u64 d[2];
+	};
 };
 _Static_assert(sizeof(struct ip_addr) == 16, "an address is 16 bytes in every map");
 
@@ -43,10 +47,9 @@ static inline struct ip_addr ip_addr_from_v4(__be32 v4)
 }
 
 /* ip_addr_diff() - 0 when two addresses are the same, family included */
-static inline __u32 ip_addr_diff(const struct ip_addr *a, const struct ip_addr *b)
+static inline __u64 ip_addr_diff(const struct ip_addr *a, const struct ip_addr *b)
 {
-	return (a->w[0] ^ b->w[0]) | (a->w[1] ^ b->w[1]) | (a->w[2] ^ b->w[2]) |
-	       (a->w[3] ^ b->w[3]);
+	return (a->d[0] ^ b->d[0]) | (a->d[1] ^ b->d[1]);
 }
 
 /* ip_addr_equal() - true when two addresses are the same */
