@@ -18,54 +18,10 @@ const char *proto_name(enum proto proto)
 	return names[proto];
 }
 
-static void read_listen(struct config_reader *r, const struct toml_node *node, void *out)
-{
-	const char *what = "\"ADDRESS:PORT\" such as \"127.0.0.1:9743\" or \"[::1]:9743\"";
-	const char *text = config_get_string(r, node, what);
-	struct config *config = out;
-	struct ip_addr addr;
-	uint16_t port;
-
-	if (!text)
-		return;
-	config->metrics_place = node->place;
-	if (ip_endpoint_parse(text, &addr, &port))
-		config_error(r, node->place, "\"%.80s\" is not %s", text, what);
-	else
-		config_read_string(r, node, &config->metrics_listen);
-}
-
-static void read_flows(struct config_reader *r, const struct toml_node *node, void *out)
-{
-	if (node->type != TOML_INTEGER)
-		config_expected(r, node, "a number of flows");
-	else if (node->integer < 1 || node->integer > CONFIG_FLOWS_MAX)
-		config_error(r, node->place, "%lld is not between 1 and %u",
-			     (long long)node->integer, CONFIG_FLOWS_MAX);
-	else
-		*(uint32_t *)out = (uint32_t)node->integer;
-}
-
-static void read_metrics(struct config_reader *r, const struct toml_node *node, void *out)
-{
-	static const struct config_key keys[] = { { "listen", read_listen, 0 } };
-
-	config_read_table(r, node, keys, ARRAY_SIZE(keys), out);
-}
-
-static void read_limits(struct config_reader *r, const struct toml_node *node, void *out)
-{
-	static const struct config_key keys[] = {
-		{ "flows", read_flows, offsetof(struct config, flows_max) },
-	};
-
-	config_read_table(r, node, keys, ARRAY_SIZE(keys), out);
-}
-
 /* Forwards name backends that may stand below them, so read_root() sees to the order. */
 static const struct config_key root_keys[] = {
-	{ "metrics", read_metrics, 0 },
-	{ "limits", read_limits, 0 },
+	{ "metrics", config_read_metrics, offsetof(struct config, metrics) },
+	{ "limits", config_read_limits, 0 },
 	{ "backend", config_read_later, 0 },
 	{ "forward", config_read_later, 0 },
 };
@@ -189,6 +145,10 @@ void config_free(struct config *config)
 	}
 	free(config->backends);
 	free(config->forwards);
-	free(config->metrics_listen);
+	free(config->metrics.listen);
+	free(config->metrics.tls_certificate);
+	free(config->metrics.tls_key);
+	free(config->metrics.username);
+	free(config->metrics.password_hash);
 	free(config);
 }

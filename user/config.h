@@ -75,17 +75,39 @@ struct config_forward {
 	struct config_timeouts timeouts;
 	char *preset;
 	struct diag_place ports_place, source_place, allow_place, deny_place, timeout_place,
-		address_place, to_port_place, backend_place;
+		mid_stream_place, address_place, to_port_place, backend_place;
+};
+
+/**
+ * struct config_limits - what new masqueraded flows have to keep to; defaults are filled in
+ * @flows_per_source:     that one source may have at once, 0 for any number
+ * @new_flows_per_second: that one source may begin, 0 for any number
+ * @source_prefix_v6:     leading bits by which IPv6 sources are told apart
+ * @masquerade_ports:     what source ports are taken from
+ */
+struct config_limits {
+	uint32_t flows_per_source, new_flows_per_second, source_prefix_v6;
+	struct port_range masquerade_ports;
+	struct diag_place masquerade_ports_place;
+};
+
+/**
+ * struct config_metrics - [metrics]; what is absent is NULL
+ * @listen: "127.0.0.1:9743", or NULL without an HTTP listener
+ * @tls_certificate, @tls_key: absolute paths of PEM files, both or none
+ * @username, @password_hash:  for basic authentication, both or none; the hash is crypt(3)'s
+ */
+struct config_metrics {
+	char *listen, *tls_certificate, *tls_key, *username, *password_hash;
+	struct diag_place listen_place;
 };
 
 /**
  * struct config - the whole of ports.toml
- * @metrics_listen: "127.0.0.1:9743", or NULL without an HTTP listener
  * @flows_max:      [limits] flows, 131072 when absent
  */
 struct config {
-	char *metrics_listen;
-	struct diag_place metrics_place;
+	struct config_metrics metrics;
 	uint32_t flows_max;
 	struct config_backend *backends;
 	size_t backend_count;

@@ -162,6 +162,13 @@ bool config_check_name(struct config_reader *r, struct diag_place place, const c
 bool config_check_unicast(struct config_reader *r, const struct toml_node *node,
 			  const struct ip_addr *addr);
 
+/* config_limits_init() - what holds without a table [limits]; config_read_limits() - that table */
+void config_limits_init(struct config *config);
+config_read_fn config_read_limits; /* struct config */
+
+/* config_read_metrics() - the value of the key metrics; @out is a struct config_metrics */
+config_read_fn config_read_metrics;
+
 /* config_read_backends(), config_read_forwards() - the values of the keys backend and forward */
 void config_read_backends(struct config_reader *r, const struct toml_node *node);
 void config_read_forwards(struct config_reader *r, const struct toml_node *node);

@@ -70,9 +70,6 @@ static void refuse_unsupported(struct planner *p)
 				 "or filter at the backend",
 				 f->name);
 	}
-	if (config->metrics_listen)
-		diag_add(p->diags, DIAG_WARNING, config->metrics_place,
-			 "metrics: this version has no HTTP listener; use xdpfwd stats --json");
 }
 
 /* The public interface, as device 0. */

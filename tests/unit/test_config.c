@@ -37,8 +37,8 @@ Test(config, everything_of_the_manual_at_once)
 	const struct config_backend *home = &config->backends[0];
 	const struct config_forward *turn = &config->forwards[0];
 
-	cr_assert_str_eq(config->metrics_listen, "127.0.0.1:9743");
-	expect_place(config->metrics_place, 2, 10);
+	cr_assert_str_eq(config->metrics.listen, "127.0.0.1:9743");
+	expect_place(config->metrics.listen_place, 2, 10);
 	cr_assert_eq(config->flows_max, 4096);
 	cr_assert_eq(config->backend_count, 1);
 	cr_expect_str_eq(home->name, "home");
@@ -71,7 +71,7 @@ Test(config, what_is_absent_has_its_default)
 	struct config *config = parse_good(XMPP);
 	const struct config_forward *f = &config->forwards[0];
 
-	cr_expect_null(config->metrics_listen);
+	cr_expect_null(config->metrics.listen);
 	cr_expect_eq(config->flows_max, 131072);
 	cr_expect_null(config->backends[0].device);
 	cr_expect_not(config->backends[0].has[FAMILY_V6]);

@@ -77,15 +77,6 @@ Test(plan_make, what_is_not_carried_yet_is_refused)
 		       "or filter at the backend\n");
 }
 
-Test(plan_make, metrics_are_only_missed)
-{
-	world_plan("[metrics]\nlisten = \"127.0.0.1:9743\"\n" HOME TCP("80"));
-	expect_found(
-		"f:2:10: warning: metrics: this version has no HTTP listener; use xdpfwd stats "
-		"--json\n");
-	cr_expect(world.plan);
-}
-
 /* The config's errors count above those of the system. */
 Test(plan_make, exit_codes)
 {
