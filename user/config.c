@@ -7,7 +7,6 @@
 #include <string.h>
 #include "config_internal.h"
 
-#define FLOWS_DEFAULT 131072
 #define FILE_SIZE_MAX (1U << 20)
 
 const char *proto_name(enum proto proto)
@@ -63,7 +62,7 @@ struct config *config_parse(const char *text, size_t len, struct diag_list *diag
 	if (!r || !config)
 		diag_add(diags, DIAG_CONFIG_ERROR, (struct diag_place){ 0, 0 }, "out of memory");
 	if (r && config && root) {
-		config->flows_max = FLOWS_DEFAULT;
+		config_limits_init(config);
 		r->config = config;
 		r->diags = diags;
 		read_root(r, root);
@@ -135,6 +134,7 @@ void config_free(struct config *config)
 		free(config->backends[i].name);
 		free(config->backends[i].hostname);
 		free(config->backends[i].device);
+		free(config->backends[i].masquerade);
 	}
 	for (size_t i = 0; i < config->forward_count; i++) {
 		free(config->forwards[i].name);

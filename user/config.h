@@ -24,6 +24,8 @@ const char *proto_name(enum proto proto);
  * @address:  by family: that literal
  * @hostname: DNS name to resolve, or NULL; never together with literals
  * @device:   egress device, or NULL for the kernel's route
+ * @masquerade: addresses of this host that it sees clients behind; none of a family means the one
+ *              that the kernel would use
  */
 struct config_backend {
 	char *name;
@@ -32,10 +34,12 @@ struct config_backend {
 	struct ip_addr address[FAMILY_COUNT];
 	char *hostname;
 	char *device;
-	struct diag_place address_place, device_place;
+	struct ip_addr *masquerade;
+	size_t masquerade_count;
+	struct diag_place address_place, device_place, masquerade_place;
 };
 
-/* Idle times in seconds after which a tracked flow ends; 0 means "the default". */
+/* Idle times in seconds after which a tracked flow ends; defaults are filled in. */
 struct config_timeouts {
 	uint32_t udp_s, tcp_established_s, tcp_transitory_s, icmp_s;
 };
@@ -53,7 +57,8 @@ struct config_timeouts {
  * @source:    preserve or masquerade
  * @source_given: false when @source is the default
  * @allow, @deny: source prefixes
- * @timeouts:  all zero when absent
+ * @timeouts:  how long idle flows are remembered
+ * @mid_stream: masquerade: a TCP connection may be taken up in the middle
  * @preset:    name of the preset it came from, or NULL
  *
  * The place of a key that is absent is the place of its table.
@@ -73,6 +78,7 @@ struct config_forward {
 	struct ip_prefix *allow, *deny;
 	size_t allow_count, deny_count;
 	struct config_timeouts timeouts;
+	bool mid_stream;
 	char *preset;
 	struct diag_place ports_place, source_place, allow_place, deny_place, timeout_place,
 		mid_stream_place, address_place, to_port_place, backend_place;
@@ -105,10 +111,12 @@ struct config_metrics {
 /**
  * struct config - the whole of ports.toml
  * @flows_max:      [limits] flows, 131072 when absent
+ * @limits:         the other keys of [limits]
  */
 struct config {
 	struct config_metrics metrics;
 	uint32_t flows_max;
+	struct config_limits limits;
 	struct config_backend *backends;
 	size_t backend_count;
 	struct config_forward *forwards;

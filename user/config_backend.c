@@ -112,9 +112,42 @@ static void read_device(struct config_reader *r, const struct toml_node *node, v
 	config_read_string(r, node, out);
 }
 
+static void read_masquerade_item(struct config_reader *r, const struct toml_node *node, void *out)
+{
+	const char *text = config_get_string(r, node, "an address of this host");
+	struct config_backend *backend = out;
+	struct ip_addr addr, *bigger;
+
+	if (!text)
+		return;
+	if (ip_addr_parse(text, &addr)) {
+		config_error(r, node->place, "\"%.80s\" is not an IPv4 or IPv6 address", text);
+		return;
+	}
+	if (!config_check_unicast(r, node, &addr))
+		return;
+	for (size_t i = 0; i < backend->masquerade_count; i++) {
+		if (ip_addr_equal(&backend->masquerade[i], &addr)) {
+			config_error(r, node->place, "%s is listed twice; name it once", text);
+			return;
+		}
+	}
+	bigger = config_grow(r, backend->masquerade, backend->masquerade_count, sizeof(*bigger));
+	if (!bigger)
+		return;
+	backend->masquerade = bigger;
+	backend->masquerade[backend->masquerade_count++] = addr;
+}
+
+static void read_masquerade(struct config_reader *r, const struct toml_node *node, void *out)
+{
+	config_read_list(r, node, read_masquerade_item, out);
+}
+
 static const struct config_key backend_keys[] = {
 	{ "address", read_address, 0 },
 	{ "device", read_device, offsetof(struct config_backend, device) },
+	{ "masquerade_address", read_masquerade, 0 },
 };
 
 static void read_backend(struct config_reader *r, const struct toml_node *node)
@@ -144,6 +177,7 @@ static void read_backend(struct config_reader *r, const struct toml_node *node)
 	backend->place = node->place;
 	backend->address_place = config_place(node, "address");
 	backend->device_place = config_place(node, "device");
+	backend->masquerade_place = config_place(node, "masquerade_address");
 	mark = config_enter(r, "backend \"%.*s\"", CONFIG_NAME_MAX, backend->name);
 	config_check_name(r, node->key_place, backend->name);
 	config_read_table(r, node, backend_keys, ARRAY_SIZE(backend_keys), backend);

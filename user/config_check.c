@@ -138,6 +138,31 @@ static void check_forwards(struct config_reader *r)
 	}
 }
 
+/* An address to masquerade as for which there is nothing to masquerade. */
+static void check_masquerade(struct config_reader *r, size_t index)
+{
+	const struct config_backend *backend = &r->config->backends[index];
+	bool masqueraded = false;
+
+	if (!backend->masquerade_count)
+		return;
+	for (size_t i = 0; i < r->config->forward_count; i++)
+		masqueraded = masqueraded || (r->config->forwards[i].backend == index &&
+					      r->config->forwards[i].source == SOURCE_MASQUERADE);
+	if (!masqueraded)
+		config_warn(r, backend->masquerade_place,
+			    "backend \"%s\": masquerade_address has no effect: no forward to it "
+			    "masquerades",
+			    backend->name);
+	for (size_t i = 0; i < backend->masquerade_count && !backend->hostname && masqueraded; i++)
+		if (!backend->has[ip_addr_family(&backend->masquerade[i])])
+			config_warn(
+				r, backend->masquerade_place,
+				"backend \"%s\": masquerade_address: it has no IPv%c address, so "
+				"one of that family has no effect",
+				backend->name, ip_addr_is_v4(&backend->masquerade[i]) ? '4' : '6');
+}
+
 static void check_backends(struct config_reader *r)
 {
 	const struct config *config = r->config;
@@ -151,6 +176,8 @@ static void check_backends(struct config_reader *r)
 			config_warn(r, config->backends[i].place,
 				    "backend \"%s\" is used by no forward",
 				    config->backends[i].name);
+		else
+			check_masquerade(r, i);
 	}
 }
 

@@ -4,6 +4,10 @@
 
 #define TURN_PORT_MIN 1024
 
+/* A range that reaches into the dynamic ports and is as wide as this is one of relay or media. */
+#define RELAY_PORT_MIN	49152
+#define RELAY_WIDTH_MIN 1000
+
 /* Keys that only make sense with, or without, a preset; and those that are missing. */
 static void check_keys(struct config_reader *r, const struct toml_node *node)
 {
@@ -192,15 +196,52 @@ static void check_addresses(struct config_reader *r, const struct toml_node *lis
 	}
 }
 
+/* Are there relay or media ports among these? Of a preset, its range; else a wide one up there. */
+static bool has_relay(const struct config_draft *d, bool narrowed)
+{
+	const struct config_forward *f = d->f;
+	struct port_set ranges = f->ports[PROTO_UDP];
+
+	port_set_subtract(&ranges, &f->named[PROTO_UDP]);
+	if (d->preset || port_set_is_empty(&ranges))
+		return narrowed || !port_set_is_empty(&ranges);
+	/* As written: a port taken out of a range leaves it as wide as it was. */
+	port_set_union(&ranges, &f->excluded);
+	for (struct port_range run = { 0, 0 }; port_set_next(&ranges, &run);)
+		if (run.last >= RELAY_PORT_MIN && run.last - run.first >= RELAY_WIDTH_MIN - 1)
+			return true;
+	return false;
+}
+
+/* What has no effect with one source mode, and what does not work with the other. */
+static void check_source(struct config_reader *r, const struct toml_node *node,
+			 const struct config_draft *d)
+{
+	const struct config_forward *f = d->f;
+
+	if (f->source == SOURCE_PRESERVE && toml_get(node, "timeout"))
+		config_warn(r, f->timeout_place,
+			    "timeout: nothing is tracked with source = \"preserve\"; it has no "
+			    "effect");
+	if (f->source == SOURCE_PRESERVE && toml_get(node, "mid_stream"))
+		config_warn(r, f->mid_stream_place,
+			    "mid_stream: nothing is tracked with source = \"preserve\"; it has no "
+			    "effect");
+	if (f->source == SOURCE_MASQUERADE && r->errors == d->errors &&
+	    has_relay(d, toml_get(node, "turn_ports")))
+		config_warn(r, f->source_place,
+			    "source: calls through these relay ports fail with masquerade, which "
+			    "hides the peers' addresses and lets no peer in unasked; write source "
+			    "= \"preserve\"");
+}
+
 void config_combine(struct config_reader *r, const struct toml_node *node, struct config_draft *d)
 {
+	d->f->mid_stream = d->mid_stream;
 	check_keys(r, node);
 	apply_ports(r, node, d);
 	apply_exclude(r, toml_get(node, "exclude"), d);
 	apply_to_port(r, d);
 	check_addresses(r, toml_get(node, "address"), d->f);
-	if (d->f->source == SOURCE_PRESERVE && toml_get(node, "timeout"))
-		config_warn(r, d->f->timeout_place,
-			    "timeout: nothing is tracked with source = \"preserve\"; it has no "
-			    "effect");
+	check_source(r, node, d);
 }

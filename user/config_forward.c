@@ -192,6 +192,14 @@ static void read_deny(struct config_reader *r, const struct toml_node *node, voi
 	config_read_list(r, node, read_deny_item, out);
 }
 
+/* RFC 4787, 4.3; RFC 5382, 5: two hours and four minutes. */
+static const struct config_timeouts default_timeouts = {
+	.udp_s = 300,
+	.tcp_established_s = 7440,
+	.tcp_transitory_s = 240,
+	.icmp_s = 60,
+};
+
 static void read_timeout(struct config_reader *r, const struct toml_node *node, void *out)
 {
 	static const struct config_key keys[] = {
@@ -220,6 +228,7 @@ static const struct config_key forward_keys[] = {
 	{ "allow", read_allow, 0 },
 	{ "deny", read_deny, 0 },
 	{ "timeout", read_timeout, 0 },
+	{ "mid_stream", config_read_bool, offsetof(struct config_draft, mid_stream) },
 	{ "preset", read_preset, 0 },
 	{ "web", config_read_bool, offsetof(struct config_draft, web) },
 	{ "turn_ports", config_read_ports, offsetof(struct config_draft, turn) },
@@ -234,12 +243,14 @@ static void read_forward(struct config_reader *r, const struct toml_node *node, 
 	size_t mark;
 
 	f->backend = CONFIG_NO_BACKEND;
+	f->timeouts = default_timeouts;
 	f->place = node->place;
 	f->ports_place = config_place(node, toml_get(node, "preset") ? "preset" : "ports");
 	f->source_place = config_place(node, "source");
 	f->allow_place = config_place(node, "allow");
 	f->deny_place = config_place(node, "deny");
 	f->timeout_place = config_place(node, "timeout");
+	f->mid_stream_place = config_place(node, "mid_stream");
 	f->address_place = config_place(node, "address");
 	f->to_port_place = config_place(node, "to_port");
 	f->backend_place = config_place(node, "backend");

@@ -137,9 +137,9 @@ void preset_print_toml(const struct preset *preset, FILE *out)
 				print_ports(ports, out);
 		fprintf(out, "]\nbackend  = \"home\"\n");
 		if (has_part(preset, proto, PRESET_RELAY))
-			fprintf(out,
-				"# Relayed calls want the peers' own addresses. Once the backend "
-				"sends its replies\n# back through this host:\n"
-				"# source = \"preserve\"\n");
+			fprintf(out, "# Calls want the peers' own addresses. The backend has to "
+				     "send its "
+				     "replies back\n# through this host.\n"
+				     "source   = \"preserve\"\n");
 	}
 }

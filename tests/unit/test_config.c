@@ -80,9 +80,12 @@ Test(config, what_is_absent_has_its_default)
 	cr_expect_eq(f->shift, 0);
 	cr_expect_eq(f->backend, 0);
 	cr_expect_eq(f->address_count + f->allow_count + f->deny_count, 0);
-	cr_expect_eq(f->timeouts.udp_s + f->timeouts.tcp_established_s +
-			     f->timeouts.tcp_transitory_s + f->timeouts.icmp_s,
-		     0);
+	cr_expect_eq(f->timeouts.udp_s, 300);
+	cr_expect_eq(f->timeouts.tcp_established_s, 7440);
+	cr_expect_eq(f->timeouts.tcp_transitory_s, 240);
+	cr_expect_eq(f->timeouts.icmp_s, 60);
+	cr_expect_not(f->mid_stream);
+	cr_expect_eq(config->backends[0].masquerade_count, 0);
 	expect_ports(&f->ports[PROTO_TCP], "5222,5269");
 	expect_ports(&f->named[PROTO_TCP], "5222,5269");
 	expect_ports(&f->ports[PROTO_UDP], "");
@@ -181,7 +184,7 @@ Test(config, names_come_from_protocol_and_ports)
 		"protocol = \"tcp\"\nports = 5222\naddress = \"198.51.100.2\"\n",
 		"protocol = \"tcp\"\nports = 5222\naddress = \"198.51.100.3\"\n",
 		"name = \"tcp-5222-2\"\nprotocol = \"tcp\"\nports = 1\n",
-		"preset = \"livekit\"\n",
+		"preset = \"livekit\"\nsource = \"preserve\"\n",
 	};
 	static const char *const names[] = {
 		"tcp-5222",   "udp-3478-3479", "tcp+udp-53", "tcp-7-and-2-more",
@@ -207,6 +210,7 @@ Test(config, a_preset_brings_its_ports)
 {
 	struct config *config = parse_good(FORWARD "backend = \"home\"\npreset = \"snikket\"\n"
 						   "turn_ports = \"60000-61023\"\n"
+						   "source = \"preserve\"\n"
 						   "exclude = [5000, 60001]\n");
 	const struct config_forward *f = &config->forwards[0];
 
@@ -219,7 +223,8 @@ Test(config, a_preset_brings_its_ports)
 	expect_place(f->ports_place, 5, 10);
 	config_free(config);
 
-	config = parse_good(FORWARD "backend = \"home\"\npreset = \"snikket\"\nweb = true\n");
+	config = parse_good(FORWARD "backend = \"home\"\npreset = \"snikket\"\nweb = true\n"
+				    "source = \"preserve\"\n");
 	expect_ports(&config->forwards[0].ports[PROTO_TCP],
 		     "80,443,3478-3479,5000,5222,5269,5349-5350");
 	expect_ports(&config->forwards[0].ports[PROTO_UDP], "3478-3479,5349-5350,49152-65535");

@@ -206,9 +206,9 @@ Test(config_errors, the_rest_of_the_file)
 		  "f:8:10: metrics: listen: \"9743\" is not \"ADDRESS:PORT\" such as "
 		  "\"127.0.0.1:9743\" or \"[::1]:9743\"\n" },
 		{ XMPP "[limits]\nflows = 0\n",
-		  "f:8:9: limits: flows: 0 is not between 1 and 16777216\n" },
-		{ XMPP "[limits]\nflows = 16777217\n",
-		  "f:8:9: limits: flows: 16777217 is not between 1 and 16777216\n" },
+		  "f:8:9: limits: flows: 0 is not between 1 and 4194304\n" },
+		{ XMPP "[limits]\nflows = 4194305\n",
+		  "f:8:9: limits: flows: 4194305 is not between 1 and 4194304\n" },
 		{ XMPP "[limits]\nflows = \"1\"\n",
 		  "f:8:9: limits: flows: expected a number of flows, got a string\n" },
 		{ "limits = 5\n" XMPP, "f:1:10: limits: expected a table, got an integer\n" },
@@ -245,5 +245,5 @@ Test(config_errors, all_of_them_in_the_order_of_the_file)
 		"f:3:11: forward #1: backend: unknown backend \"a\"; did you mean \"b\"?\n"
 		"f:4:1: forward #1: unknown key \"prots\"; did you mean \"ports\"?\n"
 		"f:6:11: backend \"b\": address: \"x y\" is neither an address nor a name\n"
-		"f:8:9: limits: flows: -1 is not between 1 and 16777216\n");
+		"f:8:9: limits: flows: -1 is not between 1 and 4194304\n");
 }

@@ -67,7 +67,7 @@ Test(config_keys, ports)
 		{ "ports = [\"80-90\", \"85-95\"]",
 		  "19:forward \"turn\": ports: port 85 is listed twice; name it once" },
 		{ "ports = \"65535\"", "" },
-		{ "ports = [\"1-79\", 80, \"81-65535\"]", "" },
+		{ "ports = [\"1-79\", 80, \"81-49151\"]", "" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -132,10 +132,11 @@ Test(config_keys, keys_of_a_forward)
 		{ "wbe = 1", "1:forward \"turn\": unknown key \"wbe\"; did you mean \"web\"?" },
 		{ "soruce = 1",
 		  "1:forward \"turn\": unknown key \"soruce\"; did you mean \"source\"?" },
-		{ "colour = 1", "1:forward \"turn\": unknown key \"colour\"; known: name, "
-				"protocol, ports, exclude, "
-				"backend, to_port, address, source, allow, deny, timeout, preset, "
-				"web, turn_ports" },
+		{ "colour = 1",
+		  "1:forward \"turn\": unknown key \"colour\"; known: name, "
+		  "protocol, ports, exclude, "
+		  "backend, to_port, address, source, allow, deny, timeout, mid_stream, preset, "
+		  "web, turn_ports" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -273,7 +273,8 @@ Test(options, what_the_config_ends_in)
 	path = file_of("[backend.home]\naddress = \"198.18.9.2\"\nports = 0\n");
 	snprintf(expected, sizeof(expected),
 		 "%s:1:1: no [[forward]]: nothing to forward\n"
-		 "%s:3:1: backend \"home\": unknown key \"ports\"; known: address, device\n",
+		 "%s:3:1: backend \"home\": unknown key \"ports\"; known: address, device, "
+		 "masquerade_address\n",
 		 path, path);
 	EXPECT_RUN(2, expected, "check", "--config", path);
 	EXPECT_RUN(2, "cannot read /nowhere/ports.toml: No such file or directory\n", "check",

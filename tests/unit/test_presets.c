@@ -11,7 +11,8 @@ static struct config *use_preset(const char *name, bool web)
 {
 	char text[256];
 
-	snprintf(text, sizeof(text), FORWARD "preset = \"%s\"\nbackend = \"home\"\nweb = %s\n",
+	snprintf(text, sizeof(text),
+		 FORWARD "preset = \"%s\"\nbackend = \"home\"\nsource = \"preserve\"\nweb = %s\n",
 		 name, web ? "true" : "false");
 	return parse_good(text);
 }
