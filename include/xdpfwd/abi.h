@@ -333,12 +333,14 @@ struct forward_counters {
  * @ended: flows ended, of which @expired had been idle for too long
  * @seen:  elements looked at
  * @live:  flows that stay
+ * @proto: enum proto of the pool, which the rule set in force may not know any more
  */
 struct sweep_run {
 	__u32 pool, next;
 	__u32 ended, expired;
 	__u32 seen, live;
-	__u32 pad[10];
+	__u32 proto;
+	__u32 pad[9];
 };
 _Static_assert(sizeof(struct sweep_run) == 64, "as long as the shortest frame");
 
