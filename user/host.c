@@ -86,6 +86,18 @@ int host_read_network(struct host *host)
 	return err;
 }
 
+int host_read_ways(const struct host_route_query *queries, size_t query_count, struct host *host)
+{
+	int err;
+
+	memset(host, 0, sizeof(*host));
+	err = host_links_read(host) ?: host_addrs_read(host) ?: host_neighs_read(host) ?:
+	      host_routes_read(queries, query_count, host);
+	if (err)
+		host_free(host);
+	return err;
+}
+
 void host_free(struct host *host)
 {
 	free(host->links);

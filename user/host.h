@@ -29,6 +29,9 @@ int host_read(const struct host_route_query *queries, size_t query_count, struct
  */
 int host_read_network(struct host *host);
 
+/* host_read_ways() - only links, addresses, neighbours and the routes asked for; as host_read() */
+int host_read_ways(const struct host_route_query *queries, size_t query_count, struct host *host);
+
 /* host_free() - free the arrays of a snapshot */
 void host_free(struct host *host);
 

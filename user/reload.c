@@ -78,6 +78,15 @@ int reload_apply(struct planning *planning, const struct state *old, pid_t agent
 	return err;
 }
 
+/* For metrics; what another version wrote is left alone. */
+static void note_failure(const char *bpffs, struct state *state)
+{
+	if (state->abi != XDPFWD_ABI_VERSION)
+		return;
+	state->reload_failed = true;
+	state_write(bpffs, state);
+}
+
 int reload_interface(const char *bpffs, const char *iface)
 {
 	struct diag_list diags = {};
@@ -105,10 +114,12 @@ int reload_interface(const char *bpffs, const char *iface)
 	err = reload_apply(&planning, state, state_agent_alive(bpffs, state), &diags);
 	log_diags(&diags);
 	code = err ? diag_exit_code(&diags) ?: 1 : 0;
-	if (err)
+	if (err) {
 		log_error("%s was not reloaded: the configuration in force stays", iface);
-	else
+		note_failure(bpffs, state);
+	} else {
 		log_info("%s reloaded from %s", iface, state->config);
+	}
 	diag_free(&diags);
 	state_free(state);
 	pins_unlock(bpffs, lock);

@@ -15,16 +15,6 @@ static uint64_t reason_total(const struct maps_counters *counters, enum reason r
 	return total;
 }
 
-/* A counter whose forward is configured now; others only keep their place. */
-static bool is_current(const struct state *state, const struct plan_counter *counter)
-{
-	for (size_t i = 0; i < state->rule_count; i++)
-		if (state->rules[i].proto == counter->proto &&
-		    !strcmp(state->rules[i].forward, counter->forward))
-			return true;
-	return false;
-}
-
 static void print_forwards(const struct state *state, const struct maps_counters *counters)
 {
 	struct table table = { .align = "llrrrr" };
@@ -34,7 +24,7 @@ static void print_forwards(const struct state *state, const struct maps_counters
 		const struct forward_counters *c = &counters->forwards[i];
 		char in[16], out[16];
 
-		if (is_current(state, &state->counters[i]))
+		if (state_counter_in_use(state, i))
 			table_add(&table, "%s|%s|%llu|%s|%llu|%s", state->counters[i].forward,
 				  proto_name(state->counters[i].proto), c->packets[DIR_IN],
 				  output_bytes(c->bytes[DIR_IN], in), c->packets[DIR_OUT],
@@ -83,7 +73,7 @@ json_t *show_stats_json(const struct state *state, const struct maps_counters *c
 	for (size_t i = 0; i < state->counter_count; i++) {
 		const struct forward_counters *c = &counters->forwards[i];
 
-		if (is_current(state, &state->counters[i]))
+		if (state_counter_in_use(state, i))
 			json_array_append_new(
 				forwards, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "name",
 						    state->counters[i].forward, "protocol",

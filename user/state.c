@@ -77,6 +77,17 @@ void state_free(struct state *state)
 	free(state);
 }
 
+bool state_counter_in_use(const struct state *state, size_t counter)
+{
+	const struct plan_counter *c = &state->counters[counter];
+
+	for (size_t i = 0; i < state->rule_count; i++)
+		if (state->rules[i].proto == c->proto &&
+		    !strcmp(state->rules[i].forward, c->forward))
+			return true;
+	return false;
+}
+
 uint64_t state_netns(void)
 {
 	struct stat st;

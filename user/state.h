@@ -45,6 +45,7 @@ struct state_rule {
  * struct state - everything a later command needs to know
  * @abi:        XDPFWD_ABI_VERSION of the pinned maps
  * @config:     absolute path of the config file
+ * @reload_failed: the last reload could not be applied, and this stayed in force
  * @loaded_at:  seconds since the epoch of the last load or reload
  * @agent_pid:  process that runs as the agent, 0 for none; alive only while the agent lock is held
  * @devices, @nexthops, @backends: as in the plan
@@ -62,7 +63,7 @@ struct state {
 	char iface[IFNAMSIZ];
 	char config[PATH_MAX];
 	enum plan_mode mode;
-	bool force;
+	bool force, reload_failed;
 	long long loaded_at;
 	pid_t agent_pid;
 	struct plan_device devices[DEVICES_MAX];
@@ -113,6 +114,9 @@ struct state *state_from_plan(const struct plan *plan, const struct config *conf
 
 /* state_free() - free what state_read() returned; NULL is allowed */
 void state_free(struct state *state);
+
+/* state_counter_in_use() - is its forward configured now? Others only keep their place */
+bool state_counter_in_use(const struct state *state, size_t counter);
 
 /* state_netns() - inode of this process's network namespace */
 uint64_t state_netns(void);

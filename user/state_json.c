@@ -107,7 +107,7 @@ char *state_to_text(const struct state *s)
 	json_t *json = json_pack(
 		"{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, "
 		"s:b, "
-		"s:b}",
+		"s:b, s:b}",
 		"abi", (int)s->abi, "interface", s->iface, "config", s->config, "mode", s->mode,
 		"force", s->force, "loaded_at", (json_int_t)s->loaded_at, "agent_pid",
 		(int)s->agent_pid, "devices", devices_to_json(s), "nexthops", nexthops_to_json(s),
@@ -116,7 +116,7 @@ char *state_to_text(const struct state *s)
 		(json_int_t)s->generation, "reserved_before", port_set_to_json(&s->reserved_before),
 		"reserved", port_set_to_json(&s->reserved), "forwarding_before_v4",
 		s->forwarding_before[FAMILY_V4], "forwarding_before_v6",
-		s->forwarding_before[FAMILY_V6]);
+		s->forwarding_before[FAMILY_V6], "reload_failed", s->reload_failed);
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
 	json_decref(json);
@@ -256,19 +256,19 @@ static int state_from_json(json_t *json, struct state *s)
 {
 	json_t *devices, *nexthops, *hooks, *rules, *counters;
 	const char *iface, *config, *before, *reserved;
-	int abi, mode, force, pid, v4, v6;
+	int abi, mode, force, pid, v4, v6, reload_failed = 0;
 	json_int_t loaded_at, netns, generation;
 
 	if (json_unpack(
 		    json,
 		    "{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s,  "
-		    "s:s, s:b, s:b}",
+		    "s:s, s:b, s:b, s?b}",
 		    "abi", &abi, "interface", &iface, "config", &config, "mode", &mode, "force",
 		    &force, "loaded_at", &loaded_at, "agent_pid", &pid, "devices", &devices,
 		    "nexthops", &nexthops, "hooks", &hooks, "rules", &rules, "counters", &counters,
 		    "netns", &netns, "generation", &generation, "reserved_before", &before,
-		    "reserved", &reserved, "forwarding_before_v4", &v4, "forwarding_before_v6",
-		    &v6) ||
+		    "reserved", &reserved, "forwarding_before_v4", &v4, "forwarding_before_v6", &v6,
+		    "reload_failed", &reload_failed) ||
 	    port_set_parse(before, &s->reserved_before) || port_set_parse(reserved, &s->reserved) ||
 	    mode < 0 || mode > MODE_TC || !json_is_array(devices) || !json_is_array(nexthops) ||
 	    !json_is_array(hooks) || !json_is_array(rules) || !json_is_array(counters))
@@ -278,6 +278,7 @@ static int state_from_json(json_t *json, struct state *s)
 	copy_name(s->config, sizeof(s->config), config);
 	s->mode = mode;
 	s->force = force;
+	s->reload_failed = reload_failed;
 	s->loaded_at = loaded_at;
 	s->netns = netns;
 	s->generation = generation;

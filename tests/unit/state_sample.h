@@ -51,6 +51,7 @@ static inline struct state *make_state(void)
 	state = state_from_plan(world.plan, world.config, "/etc/ports.toml", true, 4711);
 	cr_assert(state);
 	state->hooks[1].made_qdisc = true;
+	state->reload_failed = true;
 	return state;
 }
 

@@ -77,6 +77,7 @@ static void expect_equal(const struct state *a, const struct state *b)
 	cr_expect_str_eq(a->config, b->config);
 	cr_expect_eq(a->mode, b->mode);
 	cr_expect_eq(a->force, b->force);
+	cr_expect_eq(a->reload_failed, b->reload_failed);
 	cr_expect_eq(a->loaded_at, b->loaded_at);
 	cr_expect_eq(a->agent_pid, b->agent_pid);
 	cr_expect_eq(a->netns, b->netns);
