@@ -37,7 +37,7 @@ int maps_ruleset_make(const struct plan *plan, uint64_t valid_until_ns, struct d
 	if (fd < 0)
 		return -errno;
 	rs = map_ruleset(fd);
-	err = rs ? ruleset_build(plan, valid_until_ns, rs, diags) : -errno;
+	err = rs ? ruleset_build(plan, valid_until_ns, NULL, rs, diags) : -errno;
 	if (rs)
 		munmap(rs, sizeof(*rs));
 	if (!err)
