@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include "agent.h"
+#include "flows.h"
 #include "host.h"
 #include "log.h"
 #include "maps.h"
@@ -124,6 +125,7 @@ int agent_run(const char *bpffs, const char *iface, int lock_fd, struct exporter
 {
 	struct itimerspec tick = { .it_interval = { TICK_S, 0 }, .it_value = { TICK_S, 0 } };
 	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), err = 0;
+	struct flows_sweeper sweeper = {};
 	sigset_t set;
 	int sig;
 

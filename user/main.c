@@ -66,7 +66,7 @@ static void print_help(const struct command *command)
 /* Options and arguments that the command does not take are errors, not noise. */
 static bool usage_is_right(const struct command *command, const struct options *options)
 {
-	for (unsigned option = 1; option <= OPTION_ALL; option <<= 1) {
+	for (unsigned option = 1; option <= OPTION_LAST; option <<= 1) {
 		if (options->given & option & ~command->options) {
 			log_error("%s does not take %s; usage: xdpfwd %s %s", command->name,
 				  options_name(option), command->name, command->synopsis);
