@@ -12,14 +12,14 @@ Q    := $(if $(V),,@)
 say   = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 
-LIBS     := libbpf libmnl jansson
+LIBS     := libbpf libmnl jansson libmicrohttpd
 WARNINGS := -Wall -Wextra -Wshadow -Wno-missing-field-initializers -Wno-format-truncation
 CPPFLAGS += -Iinclude -iquote user -iquote $(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DREVISION='"$(REVISION)"'
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 $(WARNINGS) -Werror -Wstrict-prototypes -Wmissing-prototypes
 CXXFLAGS ?= -O2 -g
 CXXFLAGS += -std=c++17 -Wall -Wextra -Werror
-LDLIBS   += $(shell pkg-config --libs $(LIBS)) -lstdc++
+LDLIBS   += $(shell pkg-config --libs $(LIBS)) -lcrypt -lstdc++ -pthread
 BPFFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) -Iinclude -Ivmlinux -Wall -Wextra -Werror
 
 ifdef SANITIZE

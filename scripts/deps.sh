@@ -11,19 +11,19 @@ set -euo pipefail
 
 # shellcheck disable=SC2034 # the groups are reached by name
 build=(clang llvm make gcc g++ pkg-config bpftool libbpf-dev libelf-dev zlib1g-dev
-	libtomlplusplus-dev libmnl-dev libjansson-dev)
+	libtomlplusplus-dev libmnl-dev libjansson-dev libmicrohttpd-dev libcrypt-dev)
 demo=(prosody coturn openssl wireguard-tools wireguard-go iproute2 ethtool iputils-ping procps
 	util-linux python3)
 # shellcheck disable=SC2034 # as above
 test=("${demo[@]}" nftables libcriterion-dev python3-scapy shellcheck mandoc cppcheck clang-format
-	clang-tidy)
+	clang-tidy prometheus)
 # shellcheck disable=SC2034 # as above
 bench=(iperf3 haproxy nginx libnginx-mod-stream socat nftables iptables iproute2 ethtool procps
 	util-linux wireguard-tools wireguard-go python3)
 # shellcheck disable=SC2034 # as above
 kernels=(qemu-system-x86 busybox-static cpio xz-utils zstd debian-archive-keyring clang-14 clang-16
 	clang-19 iproute2 ethtool procps util-linux)
-daemons=(prosody coturn haproxy nginx)
+daemons=(prosody coturn haproxy nginx prometheus)
 policy=/usr/sbin/policy-rc.d
 
 die() {

@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include "agent.h"
+#include "flows.h"
 #include "host.h"
 #include "log.h"
 #include "maps.h"
@@ -74,7 +75,7 @@ static void keep_warm(const struct plan *view)
  *
  * Return: 0, or -ENOENT when the interface is not loaded any more.
  */
-static int refresh(const char *bpffs, const char *iface)
+static int refresh(const char *bpffs, const char *iface, struct exporter *exporter)
 {
 	struct state *state = state_read(bpffs, iface);
 	struct plan *view;
@@ -84,6 +85,7 @@ static int refresh(const char *bpffs, const char *iface)
 	if (!state)
 		return errno == ENOENT ? -ENOENT : -EPROTO;
 	view = calloc(1, sizeof(*view));
+	exporter_follow(exporter, state);
 	err = view ? host_read_network(&host) : -ENOMEM;
 	if (err)
 		goto out;
@@ -119,10 +121,11 @@ static bool handle_signal(int fd, const char *bpffs, const char *iface)
 	return false;
 }
 
-int agent_run(const char *bpffs, const char *iface, int lock_fd)
+int agent_run(const char *bpffs, const char *iface, int lock_fd, struct exporter *exporter)
 {
 	struct itimerspec tick = { .it_interval = { TICK_S, 0 }, .it_value = { TICK_S, 0 } };
 	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), err = 0;
+	struct flows_sweeper sweeper = {};
 	sigset_t set;
 	int sig;
 
@@ -142,7 +145,9 @@ int agent_run(const char *bpffs, const char *iface, int lock_fd)
 		if (fds[0].revents)
 			done = handle_signal(sig, bpffs, iface);
 		if (fds[1].revents && read(timer, &ticks, sizeof(ticks)) == sizeof(ticks)) {
-			err = refresh(bpffs, iface);
+			err = refresh(bpffs, iface, exporter);
+			/* What fails now is swept at the next round, or by the next reload. */
+			flows_sweeper_step(bpffs, iface, &sweeper);
 			if (err == -ENOENT) {
 				log_info("%s was unloaded; the agent ends", iface);
 				err = 0;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "apply.h"
+#include "apply_pools.h"
 #include "attach.h"
 #include "loader.h"
 #include "maps.h"
@@ -31,7 +32,9 @@ struct transaction {
 	struct loaded loaded;
 	struct undo undo[6 * DEVICES_MAX];
 	size_t undo_count;
-	int old_ruleset_fd;
+	const struct ruleset *old_ruleset, *new_ruleset;
+	struct apply_pools pools;
+	int old_ruleset_fd, new_ruleset_fd;
 	bool made_pins;
 	struct diag_list *diags;
 };
@@ -230,6 +233,7 @@ static void take_back(struct transaction *t)
 	}
 	if (t->old_ruleset_fd >= 0)
 		maps_ruleset_put(loader_rulesets(&t->loaded), t->old_ruleset_fd);
+	apply_pools_undo(&t->pools);
 	if (t->old)
 		state_write(t->request->bpffs, t->old);
 	else if (t->made_pins)
@@ -245,34 +249,76 @@ static void forget_undo(struct transaction *t)
 	}
 }
 
-/* Everything that can fail without a trace on the host comes before everything that cannot. */
-static int run(struct transaction *t, struct plan_refusal *refusal)
+/* A rule set that no packet sees yet, beside the one in force if there is any. */
+static int make_ruleset(struct transaction *t)
+{
+	uint64_t valid_until_ns = t->request->agent_pid ? maps_valid_until_ns() : 0;
+
+	if (t->old)
+		t->old_ruleset = maps_ruleset_read(t->request->bpffs, t->new->iface);
+	t->new_ruleset_fd =
+		maps_ruleset_make(t->request->plan, valid_until_ns, t->old_ruleset, t->diags);
+	if (t->new_ruleset_fd < 0)
+		return t->new_ruleset_fd;
+	t->new_ruleset = maps_ruleset_view(t->new_ruleset_fd);
+	return t->new_ruleset ? 0 : -errno;
+}
+
+/* From here on packets go by the new rules, and find the pools that these need. */
+static int put_ruleset(struct transaction *t)
+{
+	int err;
+
+	t->pools = (struct apply_pools){ .bpffs = t->request->bpffs,
+					 .iface = t->new->iface,
+					 .pools_fd = loader_pools(&t->loaded),
+					 .old = t->old_ruleset,
+					 .new = t->new_ruleset };
+	err = apply_pools_begin(&t->pools, t->diags);
+	if (!err && t->old)
+		t->old_ruleset_fd = maps_ruleset_get(loader_rulesets(&t->loaded));
+	return err ?: maps_ruleset_put(loader_rulesets(&t->loaded), t->new_ruleset_fd);
+}
+
+static int make_pins(struct transaction *t)
 {
 	const char *bpffs = t->request->bpffs, *iface = t->new->iface;
-	uint64_t valid_until_ns = t->request->agent_pid ? maps_valid_until_ns() : 0;
-	int err, ruleset_fd;
+	int err;
 
-	ruleset_fd = maps_ruleset_make(t->request->plan, valid_until_ns, t->diags);
-	if (ruleset_fd < 0)
-		return ruleset_fd;
 	t->made_pins = !t->old;
-	err = pins_make(bpffs, iface) ?: loader_pin(&t->loaded, bpffs, iface) ?: write_intent(t);
+	err = pins_make(bpffs, iface) ?: loader_pin(&t->loaded, bpffs, iface) ?:
+					 loader_pin_sweep(&t->loaded, bpffs, iface) ?: write_intent(t);
 	if (err)
 		diag_add(t->diags, DIAG_SYSTEM_ERROR, NOWHERE, "cannot pin in %s/xdpfwd: %s", bpffs,
 			 strerror(-err));
-	err = err ?: set_sysctls(t);
+	return err;
+}
+
+/* Everything that can fail without a trace on the host comes before everything that cannot. */
+static int run(struct transaction *t, struct plan_refusal *refusal)
+{
+	int err = make_ruleset(t) ?: make_pins(t) ?: set_sysctls(t);
+
 	/* A new interface sees its rules with the first program; a loaded one gets programs first,
 	 * so that no rule points at a device without one. */
 	if (!err && !t->old)
-		err = maps_ruleset_put(loader_rulesets(&t->loaded), ruleset_fd);
+		err = put_ruleset(t);
 	err = err ?: put_hooks(t, refusal);
-	if (!err && t->old) {
-		t->old_ruleset_fd = maps_ruleset_get(loader_rulesets(&t->loaded));
-		err = maps_ruleset_put(loader_rulesets(&t->loaded), ruleset_fd);
-	}
-	err = err ?: state_write(bpffs, t->new);
-	close(ruleset_fd);
-	return err;
+	if (!err && t->old)
+		err = put_ruleset(t);
+	return err ?: state_write(t->request->bpffs, t->new);
+}
+
+static void end_transaction(struct transaction *t)
+{
+	forget_undo(t);
+	maps_ruleset_forget(t->old_ruleset);
+	maps_ruleset_forget(t->new_ruleset);
+	if (t->old_ruleset_fd >= 0)
+		close(t->old_ruleset_fd);
+	if (t->new_ruleset_fd >= 0)
+		close(t->new_ruleset_fd);
+	loader_close(&t->loaded);
 }
 
 int apply_plan(const struct apply_request *request, const struct state *old,
@@ -288,13 +334,15 @@ int apply_plan(const struct apply_request *request, const struct state *old,
 	t->old = old;
 	t->diags = diags;
 	t->old_ruleset_fd = -1;
+	t->new_ruleset_fd = -1;
 	t->new = state_from_plan(request->plan, request->config, request->config_path,
 				 request->force, request->agent_pid);
 	if (!t->new) {
 		free(t);
 		return -ENOMEM;
 	}
-	err = loader_open(request->bpffs, t->new->iface, &t->loaded, diags);
+	err = loader_open(request->bpffs, t->new->iface, request->config->flows_max, &t->loaded,
+			  diags);
 	if (!err) {
 		err = run(t, refusal);
 		if (err) {
@@ -304,11 +352,9 @@ int apply_plan(const struct apply_request *request, const struct state *old,
 					 strerror(-err));
 		} else {
 			remove_old_hooks(t);
+			apply_pools_finish(&t->pools, diags);
 		}
-		forget_undo(t);
-		if (t->old_ruleset_fd >= 0)
-			close(t->old_ruleset_fd);
-		loader_close(&t->loaded);
+		end_transaction(t);
 	}
 	state_free(t->new);
 	free(t);

@@ -11,6 +11,8 @@ int cmd_reload(const struct options *options);
 int cmd_unload(const struct options *options);
 int cmd_status(const struct options *options);
 int cmd_stats(const struct options *options);
+int cmd_metrics(const struct options *options);
+int cmd_flows(const struct options *options);
 int cmd_check(const struct options *options);
 int cmd_presets(const struct options *options);
 

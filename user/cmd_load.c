@@ -9,6 +9,7 @@
 #include "agent.h"
 #include "apply.h"
 #include "cmd.h"
+#include "exporter.h"
 #include "output.h"
 #include "pins.h"
 #include "reload.h"
@@ -60,16 +61,54 @@ static int dry_run(const struct options *options, struct planning *planning,
 	return code;
 }
 
-/* Under the lock: refuse a second agent, apply, show. @agent_fd: out: our agent lock, or -1. */
+/*
+ * What cannot listen must not load, so the listener comes first. A config that cannot be read is
+ * not reported here: whoever plans with it says all that is wrong.
+ *
+ * Return: an exporter, listening or not; NULL after an error, and when there will be no agent.
+ */
+static struct exporter *start_exporter(const struct options *options,
+				       const struct planning *planning, bool *failed)
+{
+	struct diag_list unsaid = {};
+	struct config *config = config_load(planning->config_path, &unsaid);
+	const char *listen = config ? config->metrics.listen : NULL;
+	struct exporter *exporter = NULL;
+
+	*failed = false;
+	if (!(options->given & OPTION_DETACH)) {
+		exporter = exporter_new(options->bpffs, planning->iface);
+		*failed = !exporter || (config && exporter_listen(exporter, &config->metrics));
+	} else if (listen) {
+		log_warning("metrics: with --detach there is no agent, and nothing listens on %s; "
+			    "`xdpfwd metrics` prints them",
+			    listen);
+	}
+	if (*failed) {
+		exporter_free(exporter);
+		exporter = NULL;
+	}
+	config_free(config);
+	diag_free(&unsaid);
+	return exporter;
+}
+
+/* struct agent - what outlives the load: our agent lock, or -1, and the exporter, or NULL */
+struct agent {
+	int lock_fd;
+	struct exporter *exporter;
+};
+
+/* Under the lock: refuse a second agent, apply, show. @self: out. */
 static int load_locked(const struct options *options, struct planning *planning,
-		       struct diag_list *diags, int *agent_fd)
+		       struct diag_list *diags, struct agent *self)
 {
 	struct state *old = state_read(options->bpffs, planning->iface), *new;
 	pid_t agent = old ? state_agent_alive(options->bpffs, old) : 0; /* errno stays */
-	pid_t self = options->given & OPTION_DETACH ? 0 : getpid();
+	pid_t pid = options->given & OPTION_DETACH ? 0 : getpid();
+	bool failed;
 	int err;
 
-	*agent_fd = -1;
 	if (!old && errno != ENOENT) {
 		log_error("cannot read the state of %s: %s; `xdpfwd unload %s` clears it",
 			  planning->iface, strerror(errno), planning->iface);
@@ -82,15 +121,22 @@ static int load_locked(const struct options *options, struct planning *planning,
 		state_free(old);
 		return 1;
 	}
-	err = reload_apply(planning, old, self, diags);
+	self->exporter = start_exporter(options, planning, &failed);
+	if (failed) {
+		state_free(old);
+		return 1;
+	}
+	err = reload_apply(planning, old, pid, diags);
 	state_free(old);
 	if (err)
 		return finish(diags, err);
 	finish(diags, 0);
-	if (self)
-		*agent_fd = pins_agent_lock(options->bpffs, planning->iface);
+	if (pid)
+		self->lock_fd = pins_agent_lock(options->bpffs, planning->iface);
 	new = state_read(options->bpffs, planning->iface);
-	err = new ? print_state(options, new, self) : 1;
+	if (new)
+		exporter_follow(self->exporter, new);
+	err = new ? print_state(options, new, pid) : 1;
 	state_free(new);
 	return err;
 }
@@ -104,7 +150,8 @@ int cmd_load(const struct options *options)
 				     .config_path = path,
 				     .mode = options->mode,
 				     .force = options->given & OPTION_FORCE };
-	int lock, agent_fd, code;
+	struct agent self = { .lock_fd = -1 };
+	int lock, code;
 
 	if (!options->config) {
 		log_error("load %s: which config? give --config FILE", planning.iface);
@@ -118,10 +165,13 @@ int cmd_load(const struct options *options)
 	lock = reload_lock(options->bpffs);
 	if (lock < 0)
 		return 1;
-	code = load_locked(options, &planning, &diags, &agent_fd);
+	code = load_locked(options, &planning, &diags, &self);
 	pins_unlock(options->bpffs, lock);
-	if (code || options->given & OPTION_DETACH)
-		return code;
-	fflush(stdout);
-	return agent_run(options->bpffs, planning.iface, agent_fd) ? 1 : 0;
+	if (!code && !(options->given & OPTION_DETACH)) {
+		fflush(stdout);
+		if (agent_run(options->bpffs, planning.iface, self.lock_fd, self.exporter))
+			code = 1;
+	}
+	exporter_free(self.exporter);
+	return code;
 }

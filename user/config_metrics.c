@@ -39,9 +39,8 @@ static void read_username(struct config_reader *r, const struct toml_node *node,
 
 	if (!text)
 		return;
-	if (!*text || strchr(text, ':'))
-		config_error(r, node->place, "\"%.80s\" is not a user name: no colon, not empty",
-			     text);
+	if (strchr(text, ':'))
+		config_error(r, node->place, "\"%.80s\" has a colon; choose another", text);
 	else
 		config_read_string(r, node, out);
 }

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,12 @@
 #define VERIFIER_LOG   (1024 * 1024)
 #define LOG_TAIL_LINES 12
 
+#define FLOWS_NEW_MIN 1024
+#define FLOWS_NEW_MAX 65536
+
+/* Pins are renamed into place, so that there is one at any moment. */
+#define SWEEP_PIN_NEW LOADER_SWEEP_PIN "_new"
+
 /* Go on using a pinned map. Its layout is known to fit: the state's ABI version was checked. */
 static int reuse_pinned(struct bpf_map *map, const char *bpffs, const char *iface)
 {
@@ -25,6 +32,38 @@ static int reuse_pinned(struct bpf_map *map, const char *bpffs, const char *ifac
 		return errno == ENOENT ? 0 : -errno;
 	err = bpf_map__reuse_fd(map, fd);
 	close(fd);
+	return err;
+}
+
+static bool is_reused(const struct bpf_map *map)
+{
+	return bpf_map__fd(map) >= 0;
+}
+
+/* Unconfirmed flows are short-lived: half as many, but enough to ride out a burst. */
+static uint32_t flows_new_size(uint32_t flows_max)
+{
+	uint32_t half = flows_max / 2;
+
+	return half < FLOWS_NEW_MIN ? FLOWS_NEW_MIN : half > FLOWS_NEW_MAX ? FLOWS_NEW_MAX : half;
+}
+
+/* Size the flow table, unless it is there already: a table in use cannot grow. */
+static int size_flows(struct loaded *loaded, uint32_t flows_max, struct diag_list *diags)
+{
+	struct bpf_map *confirmed = loaded->skel->maps.flows_confirmed;
+	struct bpf_map *unconfirmed = loaded->skel->maps.flows_new;
+	int err = 0;
+
+	if (!is_reused(confirmed))
+		err = bpf_map__set_max_entries(confirmed, flows_max);
+	else if (bpf_map__max_entries(confirmed) != flows_max)
+		diag_add(diags, DIAG_WARNING, NOWHERE,
+			 "limits: flows = %u takes effect after unload and load; until then there "
+			 "is room for %u",
+			 flows_max, bpf_map__max_entries(confirmed));
+	if (!err && !is_reused(unconfirmed))
+		err = bpf_map__set_max_entries(unconfirmed, flows_new_size(flows_max));
 	return err;
 }
 
@@ -50,7 +89,7 @@ static void report_failure(const struct loaded *loaded, int err, struct diag_lis
 		 "the kernel does not take the BPF programs: %s; %s", strerror(-err), mend);
 }
 
-int loader_open(const char *bpffs, const char *iface, struct loaded *loaded,
+int loader_open(const char *bpffs, const char *iface, uint32_t flows_max, struct loaded *loaded,
 		struct diag_list *diags)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
@@ -77,6 +116,7 @@ int loader_open(const char *bpffs, const char *iface, struct loaded *loaded,
 		if (!bpf_map__is_internal(map))
 			err = err ?: reuse_pinned(map, bpffs, iface);
 	}
+	err = err ?: size_flows(loaded, flows_max, diags);
 	err = err ?: xdpfwd_bpf__load(loaded->skel);
 	if (err) {
 		report_failure(loaded, err, diags);
@@ -102,6 +142,22 @@ int loader_pin(const struct loaded *loaded, const char *bpffs, const char *iface
 	return 0;
 }
 
+int loader_pin_sweep(const struct loaded *loaded, const char *bpffs, const char *iface)
+{
+	const struct bpf_program *sweep =
+		bpf_object__find_program_by_name(loaded->skel->obj, "xdpfwd_sweep");
+	char path[PATH_MAX], new_path[PATH_MAX];
+
+	if (!sweep)
+		return 0;
+	pins_path(path, bpffs, iface, LOADER_SWEEP_PIN);
+	pins_path(new_path, bpffs, iface, SWEEP_PIN_NEW);
+	unlink(new_path); /* of a load that was cut off */
+	if (bpf_obj_pin(bpf_program__fd(sweep), new_path) || rename(new_path, path))
+		return -errno;
+	return 0;
+}
+
 int loader_program(const struct loaded *loaded, enum attach_kind kind, bool is_l3)
 {
 	const struct bpf_program *program = kind == ATTACH_XDP_NATIVE || kind == ATTACH_XDP_GENERIC
@@ -115,6 +171,11 @@ int loader_program(const struct loaded *loaded, enum attach_kind kind, bool is_l
 int loader_rulesets(const struct loaded *loaded)
 {
 	return bpf_map__fd(loaded->skel->maps.rulesets);
+}
+
+int loader_pools(const struct loaded *loaded)
+{
+	return bpf_map__fd(loaded->skel->maps.pools);
 }
 
 void loader_close(struct loaded *loaded)

@@ -23,6 +23,12 @@ static const struct command commands[] = {
 	  "stop forwarding, restore the host" },
 	{ "status", cmd_status, 0, 0, 1, "[IFACE]", "hooks and why, backends and next hops" },
 	{ "stats", cmd_stats, 0, 0, 1, "[IFACE]", "packets and bytes by forward, drops by reason" },
+	{ "flows", cmd_flows, OPTION_PROTO | OPTION_CLIENT | OPTION_BACKEND | OPTION_FORWARD, 0, 2,
+	  "[list|count|flush] [IFACE] [--proto tcp|udp] [--client ADDR[/LEN]] "
+	  "[--backend NAME|ADDR] [--forward NAME]",
+	  "the masqueraded flows: list, count or end them" },
+	{ "metrics", cmd_metrics, 0, 0, 1, "[IFACE]",
+	  "all numbers, in the text format of Prometheus" },
 	{ "check", cmd_check, OPTION_CONFIG, 0, 0, "--config FILE",
 	  "errors and warnings of a config" },
 	{ "presets", cmd_presets, 0, 0, 1, "[NAME]", "built-in port sets, or one of them as TOML" },
@@ -60,7 +66,7 @@ static void print_help(const struct command *command)
 /* Options and arguments that the command does not take are errors, not noise. */
 static bool usage_is_right(const struct command *command, const struct options *options)
 {
-	for (unsigned option = 1; option <= OPTION_ALL; option <<= 1) {
+	for (unsigned option = 1; option <= OPTION_LAST; option <<= 1) {
 		if (options->given & option & ~command->options) {
 			log_error("%s does not take %s; usage: xdpfwd %s %s", command->name,
 				  options_name(option), command->name, command->synopsis);

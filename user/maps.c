@@ -20,14 +20,15 @@ uint64_t maps_valid_until_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec + MAPS_NEXTHOP_VALID_NS;
 }
 
-static struct ruleset *map_ruleset(int fd)
+static struct ruleset *map_ruleset(int fd, int protection)
 {
-	void *rs = mmap(NULL, sizeof(struct ruleset), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *rs = mmap(NULL, sizeof(struct ruleset), protection, MAP_SHARED, fd, 0);
 
 	return rs == MAP_FAILED ? NULL : rs;
 }
 
-int maps_ruleset_make(const struct plan *plan, uint64_t valid_until_ns, struct diag_list *diags)
+int maps_ruleset_make(const struct plan *plan, uint64_t valid_until_ns, const struct ruleset *old,
+		      struct diag_list *diags)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	int err, fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ruleset", sizeof(uint32_t),
@@ -36,8 +37,8 @@ int maps_ruleset_make(const struct plan *plan, uint64_t valid_until_ns, struct d
 
 	if (fd < 0)
 		return -errno;
-	rs = map_ruleset(fd);
-	err = rs ? ruleset_build(plan, valid_until_ns, rs, diags) : -errno;
+	rs = map_ruleset(fd, PROT_READ | PROT_WRITE);
+	err = rs ? ruleset_build(plan, valid_until_ns, old, rs, diags) : -errno;
 	if (rs)
 		munmap(rs, sizeof(*rs));
 	if (!err)
@@ -72,19 +73,46 @@ static int open_pinned(const char *bpffs, const char *iface, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Map the rule set in force; NULL with errno. */
+static struct ruleset *map_pinned_ruleset(const char *bpffs, const char *iface, int protection)
+{
+	int outer = open_pinned(bpffs, iface, "rulesets"), fd = outer;
+	struct ruleset *rs = NULL;
+
+	if (outer >= 0) {
+		fd = maps_ruleset_get(outer);
+		close(outer);
+	}
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	rs = map_ruleset(fd, protection);
+	close(fd);
+	return rs;
+}
+
+const struct ruleset *maps_ruleset_read(const char *bpffs, const char *iface)
+{
+	return map_pinned_ruleset(bpffs, iface, PROT_READ);
+}
+
+const struct ruleset *maps_ruleset_view(int ruleset_fd)
+{
+	return map_ruleset(ruleset_fd, PROT_READ);
+}
+
+void maps_ruleset_forget(const struct ruleset *rs)
+{
+	if (rs)
+		munmap((void *)rs, sizeof(*rs));
+}
+
 int maps_nexthops_refresh(const char *bpffs, const char *iface, const struct plan *nexthops)
 {
-	int outer = open_pinned(bpffs, iface, "rulesets"), fd, err = 0;
-	struct ruleset *rs;
+	struct ruleset *rs = map_pinned_ruleset(bpffs, iface, PROT_READ | PROT_WRITE);
+	int err = 0;
 
-	if (outer < 0)
-		return outer;
-	fd = maps_ruleset_get(outer);
-	close(outer);
-	if (fd < 0)
-		return fd;
-	rs = map_ruleset(fd);
-	close(fd);
 	if (!rs)
 		return -errno;
 	/* A load is under way, or was cut off: its state is written before its rule set. */
@@ -94,6 +122,41 @@ int maps_nexthops_refresh(const char *bpffs, const char *iface, const struct pla
 		ruleset_refresh(nexthops, maps_valid_until_ns(), rs);
 	munmap(rs, sizeof(*rs));
 	return err;
+}
+
+int maps_pools_open(const char *bpffs, const char *iface)
+{
+	return open_pinned(bpffs, iface, "pools");
+}
+
+int maps_pool_get(int pools_fd, uint32_t pool)
+{
+	uint32_t id;
+	int fd;
+
+	if (bpf_map_lookup_elem(pools_fd, &pool, &id))
+		return -errno;
+	fd = bpf_map_get_fd_by_id(id);
+	return fd < 0 ? -errno : fd;
+}
+
+int maps_pool_make(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "pool", sizeof(uint32_t), sizeof(struct flow),
+				POOL_PORTS, &opts);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int maps_pool_put(int pools_fd, uint32_t pool, int pool_fd)
+{
+	return bpf_map_update_elem(pools_fd, &pool, &pool_fd, BPF_ANY) ? -errno : 0;
+}
+
+int maps_pool_remove(int pools_fd, uint32_t pool)
+{
+	return bpf_map_delete_elem(pools_fd, &pool) && errno != ENOENT ? -errno : 0;
 }
 
 static void add_words(uint64_t *sum, const uint64_t *values, size_t words)
@@ -111,6 +174,43 @@ static int sum_entry(int fd, uint32_t key, size_t size, int cpus, void *buf, voi
 	for (int cpu = 0; cpu < cpus; cpu++)
 		add_words(sum, (uint64_t *)((char *)buf + cpu * size), size / sizeof(uint64_t));
 	return 0;
+}
+
+int64_t maps_flows_max(const char *bpffs, const char *iface)
+{
+	int fd = open_pinned(bpffs, iface, "flows_confirmed"), err;
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	if (fd < 0)
+		return fd;
+	err = bpf_obj_get_info_by_fd(fd, &info, &len) ? -errno : 0;
+	close(fd);
+	return err ?: (int64_t)info.max_entries;
+}
+
+/* A version that knew no flows has no counters of them: they stay zero. */
+static int read_flows(const char *bpffs, const char *iface, int cpus, void *buf,
+		      struct maps_counters *counters)
+{
+	int fd = open_pinned(bpffs, iface, "flow_counters"), err;
+	int64_t max;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	err = sum_entry(fd, 0, sizeof(counters->flows), cpus, buf, &counters->flows);
+	close(fd);
+	max = maps_flows_max(bpffs, iface);
+	if (max >= 0)
+		counters->flows_max = max;
+	return err ?: max < 0 ? max : 0;
+}
+
+uint64_t maps_flows_now(const struct maps_counters *counters, enum proto proto)
+{
+	uint64_t created = counters->flows.created[proto], ended = counters->flows.ended[proto];
+
+	return created > ended ? created - ended : 0;
 }
 
 int maps_counters_read(const char *bpffs, const char *iface, size_t counter_count,
@@ -132,6 +232,7 @@ int maps_counters_read(const char *bpffs, const char *iface, size_t counter_coun
 		err = sum_entry(reasons, hook, sizeof(sum), cpus, buf, sum.packets);
 		memcpy(counters->reasons[hook], sum.packets, sizeof(counters->reasons[hook]));
 	}
+	err = err ?: read_flows(bpffs, iface, cpus, buf, counters);
 	free(buf);
 	if (forwards >= 0)
 		close(forwards);

@@ -14,6 +14,10 @@ enum {
 	LONG_MODE,
 	LONG_FORCE,
 	LONG_ALL,
+	LONG_PROTO,
+	LONG_CLIENT,
+	LONG_BACKEND,
+	LONG_FORWARD,
 	LONG_JSON,
 	LONG_BPFFS,
 	LONG_VERSION
@@ -25,6 +29,10 @@ static const struct option long_options[] = { { "config", required_argument, NUL
 					      { "mode", required_argument, NULL, LONG_MODE },
 					      { "force", no_argument, NULL, LONG_FORCE },
 					      { "all", no_argument, NULL, LONG_ALL },
+					      { "proto", required_argument, NULL, LONG_PROTO },
+					      { "client", required_argument, NULL, LONG_CLIENT },
+					      { "backend", required_argument, NULL, LONG_BACKEND },
+					      { "forward", required_argument, NULL, LONG_FORWARD },
 					      { "json", no_argument, NULL, LONG_JSON },
 					      { "bpffs", required_argument, NULL, LONG_BPFFS },
 					      { "verbose", no_argument, NULL, 'v' },
@@ -48,6 +56,14 @@ const char *options_name(enum option_set option)
 		return "--force";
 	case OPTION_ALL:
 		return "--all";
+	case OPTION_PROTO:
+		return "--proto";
+	case OPTION_CLIENT:
+		return "--client";
+	case OPTION_BACKEND:
+		return "--backend";
+	case OPTION_FORWARD:
+		return "--forward";
 	}
 	return "";
 }
@@ -72,6 +88,36 @@ static void report_option(int option, const char *last)
 		log_error("--%s takes no value; see xdpfwd --help", long_name(optopt));
 	else
 		log_error("unknown option -%c; see xdpfwd --help", optopt);
+}
+
+/* Which flows are meant. Return: false for other options. */
+static bool take_filter(int option, struct options *options)
+{
+	switch (option) {
+	case LONG_CLIENT:
+		options->given |= OPTION_CLIENT;
+		options->client = optarg;
+		return true;
+	case LONG_BACKEND:
+		options->given |= OPTION_BACKEND;
+		options->backend = optarg;
+		return true;
+	case LONG_FORWARD:
+		options->given |= OPTION_FORWARD;
+		options->forward = optarg;
+		return true;
+	}
+	return false;
+}
+
+static int take_proto(struct options *options)
+{
+	options->given |= OPTION_PROTO;
+	for (options->proto = 0; options->proto < PROTO_COUNT; options->proto++)
+		if (!strcmp(optarg, proto_name(options->proto)))
+			return 0;
+	log_error("--proto %s: use tcp or udp", optarg);
+	return -EINVAL;
 }
 
 static int take_option(int option, char **argv, struct options *options)
@@ -99,6 +145,8 @@ static int take_option(int option, char **argv, struct options *options)
 	case LONG_ALL:
 		options->given |= OPTION_ALL;
 		break;
+	case LONG_PROTO:
+		return take_proto(options);
 	case LONG_JSON:
 		options->json = true;
 		break;
@@ -118,6 +166,8 @@ static int take_option(int option, char **argv, struct options *options)
 		options->version = true;
 		break;
 	default:
+		if (take_filter(option, options))
+			break;
 		report_option(option, argv[optind - 1]);
 		return -EINVAL;
 	}

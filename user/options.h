@@ -15,6 +15,11 @@ enum option_set {
 	OPTION_MODE = 1 << 3,
 	OPTION_FORCE = 1 << 4,
 	OPTION_ALL = 1 << 5,
+	OPTION_PROTO = 1 << 6,
+	OPTION_CLIENT = 1 << 7,
+	OPTION_BACKEND = 1 << 8,
+	OPTION_FORWARD = 1 << 9,
+	OPTION_LAST = OPTION_FORWARD,
 };
 
 /**
@@ -24,6 +29,7 @@ enum option_set {
  * @given:   set of enum option_set
  * @config:  --config
  * @bpffs:   --bpffs, $XDPFWD_BPFFS or the default
+ * @proto, @client, @backend, @forward: which flows are meant
  * @help, @version: asked for
  */
 struct options {
@@ -33,6 +39,8 @@ struct options {
 	unsigned given;
 	const char *config, *bpffs;
 	enum plan_mode mode;
+	enum proto proto;
+	const char *client, *backend, *forward;
 	bool json, help, version;
 	enum log_level log_level;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What is to be done on this host: the steps in order, and what a plan is as a value.
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,12 +54,6 @@ static void refuse_unsupported(struct planner *p)
 	for (size_t i = 0; i < config->forward_count; i++) {
 		const struct config_forward *f = &config->forwards[i];
 
-		if (f->source == SOURCE_MASQUERADE)
-			diag_add(p->diags, DIAG_CONFIG_ERROR,
-				 f->source_given ? f->source_place : f->place,
-				 "forward \"%s\": source = \"masquerade\"%s is not forwarded by "
-				 "this version; write source = \"preserve\"",
-				 f->name, f->source_given ? "" : " (the default)");
 		if (f->allow_count)
 			diag_add(p->diags, DIAG_CONFIG_ERROR, f->allow_place,
 				 "forward \"%s\": allow is not enforced by this version; remove it "
@@ -156,6 +151,8 @@ struct plan *plan_make(const struct plan_input *in, struct diag_list *diags)
 			plan_rules(&p);
 		if (!diag_has_errors(diags))
 			plan_safety(&p);
+		if (!diag_has_errors(diags))
+			plan_masquerade(&p);
 		if (!diag_has_errors(diags)) {
 			plan_gateways(plan, in->host);
 			plan_hooks(&p);
@@ -174,8 +171,24 @@ static bool rules_equal(const struct plan_rule *a, const struct plan_rule *b)
 {
 	return a->proto == b->proto && a->shift == b->shift && a->counter == b->counter &&
 	       a->nexthop == b->nexthop && ip_addr_equal(&a->public_addr, &b->public_addr) &&
-	       ip_addr_equal(&a->backend_addr, &b->backend_addr) &&
+	       ip_addr_equal(&a->backend_addr, &b->backend_addr) && a->share == b->share &&
+	       a->shares == b->shares && a->mid_stream == b->mid_stream &&
+	       !memcmp(a->timeout_s, b->timeout_s, sizeof(a->timeout_s)) &&
 	       port_set_equal(&a->ports, &b->ports);
+}
+
+static bool masquerades_equal(const struct plan *a, const struct plan *b)
+{
+	if (a->pool_count != b->pool_count || a->share_count != b->share_count ||
+	    memcmp(a->shares, b->shares, a->share_count) != 0 ||
+	    memcmp(&a->limits, &b->limits, offsetof(struct flow_limits, ports)) != 0)
+		return false;
+	for (size_t i = 0; i < a->pool_count; i++)
+		if (a->pools[i].proto != b->pools[i].proto ||
+		    !ip_addr_equal(&a->pools[i].addr, &b->pools[i].addr))
+			return false;
+	return port_set_equal(&a->masquerade_ports[PROTO_TCP], &b->masquerade_ports[PROTO_TCP]) &&
+	       port_set_equal(&a->masquerade_ports[PROTO_UDP], &b->masquerade_ports[PROTO_UDP]);
 }
 
 bool plan_equal(const struct plan *a, const struct plan *b)
@@ -183,7 +196,7 @@ bool plan_equal(const struct plan *a, const struct plan *b)
 	if (a->rule_count != b->rule_count || a->device_count != b->device_count ||
 	    a->hook_count != b->hook_count || a->nexthop_count != b->nexthop_count ||
 	    a->sysctl_count != b->sysctl_count || a->mode != b->mode ||
-	    !port_set_equal(&a->reserved, &b->reserved))
+	    !port_set_equal(&a->reserved, &b->reserved) || !masquerades_equal(a, b))
 		return false;
 	for (size_t i = 0; i < a->sysctl_count; i++)
 		if (strcmp(a->sysctls[i].value, b->sysctls[i].value) != 0)

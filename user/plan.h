@@ -119,6 +119,15 @@ struct plan_gateway {
 	size_t near_count;
 };
 
+/* struct plan_pool - an address of this host that flows of a protocol are seen to come from */
+struct plan_pool {
+	struct ip_addr addr;
+	enum proto proto;
+};
+
+/* Pool 0 of a rule set stays unused. */
+#define PLAN_POOLS_MAX (POOLS_MAX - 1)
+
 /**
  * struct plan_rule - one forward, protocol and address family
  * @forward: index into config.forwards
@@ -126,6 +135,10 @@ struct plan_gateway {
  * @shift:   backend port minus public port
  * @counter: index into the counters
  * @nexthop: index into plan.nexthops
+ * @share:   masquerade: the first of its entries in plan.shares
+ * @shares:  how many; 0 for a rule that preserves the client's address
+ * @timeout_s: masquerade: idle times of its flows
+ * @mid_stream: masquerade: a TCP connection may be taken up in the middle
  */
 struct plan_rule {
 	size_t forward;
@@ -135,6 +148,10 @@ struct plan_rule {
 	int shift;
 	uint16_t counter;
 	uint16_t nexthop;
+	uint16_t share;
+	uint8_t shares;
+	uint32_t timeout_s[TIMEOUT_COUNT];
+	bool mid_stream;
 };
 
 /* One program on one device, and why there. */
@@ -154,7 +171,9 @@ struct plan_sysctl {
  * struct plan - the decision
  *
  * Arrays are malloc()ed; free with plan_free(). @reserved holds the ports this interface needs
- * reserved, without what was reserved before.
+ * reserved, without what was reserved before. @shares are indices of @pools, a run for each
+ * masquerading rule. @masquerade_ports are, by protocol, the ports that the config leaves to flows;
+ * those of them that the host leaves are in @limits.
  */
 struct plan {
 	char iface[IFNAMSIZ];
@@ -173,6 +192,12 @@ struct plan {
 	struct plan_counter counters[COUNTERS_MAX];
 	size_t counter_count;
 	struct port_set reserved;
+	struct plan_pool pools[PLAN_POOLS_MAX];
+	size_t pool_count;
+	uint8_t shares[SHARES_MAX];
+	size_t share_count;
+	struct port_set masquerade_ports[PROTO_COUNT];
+	struct flow_limits limits;
 	uint32_t generation;
 };
 
@@ -193,7 +218,19 @@ struct plan *plan_make(const struct plan_input *in, struct diag_list *diags);
  */
 void plan_gateways(struct plan *plan, const struct host *host);
 
-/* plan_equal() - true when applying @b after @a would change nothing but next hops */
+/**
+ * plan_free_ports() - which ports flows may take at this moment
+ * @plan:     in: masquerade_ports; out: limits.ports
+ * @host:     its sockets and its range of ephemeral ports; the agent calls again when they may have
+ *            changed
+ * @reserved: ports that the kernel gives to no socket by itself
+ */
+void plan_free_ports(struct plan *plan, const struct host *host, const struct port_set *reserved);
+
+/*
+ * plan_equal() - true when applying @b after @a would change nothing but next hops and the ports
+ * that are free for flows
+ */
 bool plan_equal(const struct plan *a, const struct plan *b);
 
 /* plan_free() - free a plan; NULL is allowed */

@@ -119,14 +119,21 @@ static void add_nexthop(struct planner *p, size_t backend, const struct ip_addr 
 	}
 }
 
-static void warn_tailscale(struct planner *p, const struct config_backend *backend,
-			   const struct host_link *link)
+static void warn_tailscale(struct planner *p, size_t index, const struct host_link *link)
 {
-	if (!strncmp(link->name, "tailscale", strlen("tailscale")))
+	const struct config *config = p->in->config;
+	const struct config_backend *backend = &config->backends[index];
+	bool preserved = false;
+
+	for (size_t i = 0; i < config->forward_count; i++)
+		preserved = preserved || (config->forwards[i].backend == index &&
+					  config->forwards[i].source == SOURCE_PRESERVE);
+	if (preserved && !strncmp(link->name, "tailscale", strlen("tailscale")))
 		diag_add(
 			p->diags, DIAG_WARNING, backend->address_place,
 			"backend \"%s\": Tailscale drops packets with foreign source addresses, so "
-			"source = \"preserve\" does not get through %s; use WireGuard",
+			"source = \"preserve\" does not get through %s; use \"masquerade\", or "
+			"WireGuard",
 			backend->name, link->name);
 }
 
@@ -156,7 +163,7 @@ static void plan_backend(struct planner *p, size_t index)
 				     backend->hostname && any);
 	}
 	if (any)
-		warn_tailscale(p, backend, any);
+		warn_tailscale(p, index, any);
 }
 
 int plan_nexthop_find(const struct plan *plan, size_t backend, enum ip_family family)

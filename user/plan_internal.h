@@ -26,6 +26,12 @@ void plan_rules(struct planner *p);
 /* plan_safety() - take out or refuse ports that this host uses itself; what to reserve */
 void plan_safety(struct planner *p);
 
+/* plan_all_reserved() - all ports that will be reserved: before, by this interface, by others */
+struct port_set plan_all_reserved(const struct planner *p);
+
+/* plan_masquerade() - which addresses and ports flows get, when the rules have their final ports */
+void plan_masquerade(struct planner *p);
+
 /* plan_hooks() - which program goes where, and why */
 void plan_hooks(struct planner *p);
 

@@ -33,7 +33,8 @@ static void check_conflict(struct planner *p, const struct plan_rule *old,
 			 "forward \"%s\": %s port %u is already forwarded by \"%s\" (line %u)",
 			 f->name, proto_name(new->proto), port, of->name, of->ports_place.line);
 	port = 0;
-	if (ip_addr_equal(&old->backend_addr, &new->backend_addr))
+	if (f->source == SOURCE_PRESERVE && of->source == SOURCE_PRESERVE &&
+	    ip_addr_equal(&old->backend_addr, &new->backend_addr))
 		port = port_set_common(&new->ports, new->shift, &old->ports, old->shift);
 	if (port)
 		diag_add(p->diags, DIAG_CONFIG_ERROR, f->ports_place,
@@ -65,6 +66,10 @@ static void add_rule(struct planner *p, size_t forward, enum proto proto,
 		.ports = f->ports[proto],
 		.shift = f->shift,
 		.nexthop = nexthop,
+		.timeout_s = { [TIMEOUT_UDP] = f->timeouts.udp_s,
+			       [TIMEOUT_TCP_ESTABLISHED] = f->timeouts.tcp_established_s,
+			       [TIMEOUT_TCP_TRANSITORY] = f->timeouts.tcp_transitory_s },
+		.mid_stream = f->mid_stream,
 	};
 	for (size_t i = 0; i + 1 < p->plan->rule_count; i++)
 		if (rules[i].proto == rule->proto)
@@ -135,15 +140,21 @@ static void add_explicit(struct planner *p, size_t forward)
 	}
 }
 
-static bool is_forwarded(const struct plan *plan, const struct ip_addr *addr)
+/* Preserved, or named: then the user knows of it. */
+static bool is_known(const struct planner *p, const struct ip_addr *addr)
 {
-	for (size_t i = 0; i < plan->rule_count; i++)
-		if (ip_addr_equal(&plan->rules[i].public_addr, addr))
+	for (size_t i = 0; i < p->plan->rule_count; i++) {
+		const struct plan_rule *rule = &p->plan->rules[i];
+		const struct config_forward *f = &p->in->config->forwards[rule->forward];
+
+		if (ip_addr_equal(&rule->public_addr, addr) &&
+		    (f->source == SOURCE_PRESERVE || f->address_count))
 			return true;
+	}
 	return false;
 }
 
-/* One note naming the addresses of the interface that stay out, beside the primary ones. */
+/* One note naming the addresses of the interface that preserve leaves out, all but the primary. */
 static void note_other_addresses(struct planner *p)
 {
 	const struct host *host = p->in->host;
@@ -156,7 +167,7 @@ static void note_other_addresses(struct planner *p)
 		if (addr->ifindex != p->plan->devices[0].ifindex || !addr->global)
 			continue;
 		if (primary_addr(host, addr->ifindex, ip_addr_family(&addr->addr)) == addr ||
-		    is_forwarded(p->plan, &addr->addr))
+		    is_known(p, &addr->addr))
 			continue;
 		if (used < sizeof(list))
 			used += snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "",
@@ -164,15 +175,48 @@ static void note_other_addresses(struct planner *p)
 	}
 	if (used)
 		diag_add(p->diags, DIAG_NOTE, NOWHERE,
-			 "%s has further addresses that are not forwarded: %s; name one with "
-			 "address = to use it",
+			 "%s has further addresses that are not forwarded with source = "
+			 "\"preserve\": %s; name one with address = to use it",
 			 p->plan->iface, list);
 }
 
-/* The primary address of each family. */
-static void add_default(struct planner *p, size_t forward)
+/* A family of the interface that nobody gets through by, although its clients may try it first. */
+static void note_family(struct planner *p, const struct config_forward *f, enum ip_family family)
+{
+	char digit = family == FAMILY_V4 ? '4' : '6';
+
+	diag_add(p->diags, DIAG_NOTE, NOWHERE,
+		 "backend \"%s\" has no IPv%c address, so the IPv%c addresses of %s are not "
+		 "forwarded to it",
+		 p->in->config->backends[f->backend].name, digit, digit, p->plan->iface);
+}
+
+/* All global addresses. */
+static bool add_all(struct planner *p, size_t forward)
 {
 	const struct config_forward *f = &p->in->config->forwards[forward];
+	const struct host *host = p->in->host;
+	bool lacks[FAMILY_COUNT] = {}, any = false;
+
+	for (size_t i = 0; i < host->addr_count; i++) {
+		const struct host_addr *addr = &host->addrs[i];
+
+		if (addr->ifindex != p->plan->devices[0].ifindex || !addr->global)
+			continue;
+		if (add_address(p, forward, &addr->addr))
+			any = true;
+		else
+			lacks[ip_addr_family(&addr->addr)] = true;
+	}
+	for (int family = 0; family < FAMILY_COUNT && any; family++)
+		if (lacks[family])
+			note_family(p, f, family);
+	return any;
+}
+
+/* The primary address of each family. */
+static bool add_primary(struct planner *p, size_t forward)
+{
 	bool any = false;
 
 	for (int family = 0; family < FAMILY_COUNT; family++) {
@@ -182,7 +226,14 @@ static void add_default(struct planner *p, size_t forward)
 		if (addr && add_address(p, forward, &addr->addr))
 			any = true;
 	}
-	if (!any)
+	return any;
+}
+
+static void add_default(struct planner *p, size_t forward)
+{
+	const struct config_forward *f = &p->in->config->forwards[forward];
+
+	if (!(f->source == SOURCE_PRESERVE ? add_primary(p, forward) : add_all(p, forward)))
 		diag_add(p->diags, DIAG_SYSTEM_ERROR, f->place,
 			 "forward \"%s\": %s has no global %s address to go with backend \"%s\"; "
 			 "see: ip addr show dev %s",
@@ -196,16 +247,16 @@ static void add_default(struct planner *p, size_t forward)
 void plan_rules(struct planner *p)
 {
 	const struct config *config = p->in->config;
-	bool defaulted = false;
+	bool primary_only = false;
 
 	for (size_t i = 0; i < config->forward_count; i++) {
 		if (config->forwards[i].address_count) {
 			add_explicit(p, i);
 		} else {
 			add_default(p, i);
-			defaulted = true;
+			primary_only |= config->forwards[i].source == SOURCE_PRESERVE;
 		}
 	}
-	if (defaulted)
+	if (primary_only)
 		note_other_addresses(p);
 }

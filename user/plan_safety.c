@@ -241,14 +241,22 @@ static void check_ephemeral(struct planner *p, const struct port_set *reserved)
 			 count);
 }
 
-static void plan_reserved(struct planner *p)
+struct port_set plan_all_reserved(const struct planner *p)
 {
 	struct port_set all = *p->in->reserved_before;
+
+	port_set_union(&all, &p->plan->reserved);
+	port_set_union(&all, p->in->reserved_others);
+	return all;
+}
+
+static void plan_reserved(struct planner *p)
+{
 	struct plan *plan = p->plan;
+	struct port_set all;
 
 	collect_reserved(p);
-	port_set_union(&all, &plan->reserved);
-	port_set_union(&all, p->in->reserved_others);
+	all = plan_all_reserved(p);
 	check_ephemeral(p, &all);
 	plan->sysctls[plan->sysctl_count++] = (struct plan_sysctl){
 		.name = "net.ipv4.ip_local_reserved_ports",

@@ -3,17 +3,23 @@
 #include <errno.h>
 #include <string.h>
 #include <xdpfwd/csum.h>
-#include "ruleset.h"
+#include "ruleset_internal.h"
 
 /* Seeds tried before giving up; with 128 addresses about one in three thousand fits. */
 #define SEEDS_MAX 1000000
 
-/* How far the tables of a rule set are filled. */
+/**
+ * struct builder - a rule set in the making
+ * @addresses, @tables, @pages: how far these are filled
+ * @numbers, @pools: index in the rule set of each of the plan's rules and pools
+ */
 struct builder {
 	struct ruleset *rs;
 	struct diag_list *diags;
 	struct address address[ADDRESSES_MAX];
 	unsigned addresses, tables, pages;
+	uint16_t numbers[RULES_MAX];
+	uint16_t pools[PLAN_POOLS_MAX];
 };
 
 static int no_room(struct builder *b, const char *what, unsigned max)
@@ -114,10 +120,18 @@ static int fill_ports(struct builder *b, const struct ip_addr *addr, enum direct
 	return err;
 }
 
+/* Idle times run in ticks, and are never shorter than asked for. */
+static uint32_t ticks(uint32_t s)
+{
+	const uint64_t tick_ns = 1ULL << FLOW_TICK_SHIFT;
+
+	return (s * 1000000000ULL + tick_ns - 1) / tick_ns ?: 1;
+}
+
 static int add_rule(struct builder *b, const struct plan *plan, unsigned index)
 {
 	const struct plan_rule *from = &plan->rules[index];
-	unsigned number = index + 1;
+	unsigned number = b->numbers[index];
 	struct rule *rule = &b->rs->rules[number];
 	struct port_set backend_ports;
 	int err;
@@ -131,12 +145,36 @@ static int add_rule(struct builder *b, const struct plan *plan, unsigned index)
 		.nexthop = from->nexthop,
 		.public_dev = 0,
 		.backend_dev = plan->nexthops[from->nexthop].device,
+		.share = from->share,
+		.shares = from->shares,
+		.mid_stream = from->mid_stream,
 	};
-	port_set_shifted(&from->ports, from->shift, &backend_ports);
+	for (int i = 0; i < TIMEOUT_COUNT; i++)
+		rule->timeout[i] = ticks(from->timeout_s[i]);
 	err = fill_ports(b, &from->public_addr, DIR_IN, from->proto, &from->ports, number);
-	if (err)
+	/* The way back of masquerade is by its pools. */
+	if (err || from->shares)
 		return err;
+	port_set_shifted(&from->ports, from->shift, &backend_ports);
 	return fill_ports(b, &from->backend_addr, DIR_OUT, from->proto, &backend_ports, number);
+}
+
+static int add_pools(struct builder *b, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->pool_count; i++) {
+		const struct plan_pool *from = &plan->pools[i];
+		struct address *entry = address_entry(b, &from->addr);
+		struct pool *pool = &b->rs->pools[b->pools[i]];
+
+		if (!entry)
+			return no_room(b, "addresses", ADDRESSES_MAX);
+		entry->pool[from->proto] = b->pools[i];
+		pool->addr = from->addr;
+		pool->proto = from->proto;
+	}
+	for (size_t i = 0; i < plan->share_count; i++)
+		b->rs->shares[i] = b->pools[plan->shares[i]];
+	return 0;
 }
 
 /* Give each address a slot of its own, by trying seeds. */
@@ -195,6 +233,17 @@ static void refresh_gateways(const struct plan *plan, struct ruleset *rs)
 	}
 }
 
+/* Word by word, and only what differs: the programs' CPUs have the others cached. */
+static void refresh_ports(const struct plan *plan, struct ruleset *rs)
+{
+	const uint64_t *from = (const uint64_t *)plan->limits.ports;
+	__u64 *to = (__u64 *)rs->limits.ports;
+
+	for (size_t i = 0; i < sizeof(rs->limits.ports) / sizeof(*to); i++)
+		if (to[i] != from[i])
+			__atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
+}
+
 void ruleset_refresh(const struct plan *plan, uint64_t valid_until_ns, struct ruleset *rs)
 {
 	for (size_t i = 0; i < plan->nexthop_count; i++) {
@@ -217,10 +266,12 @@ void ruleset_refresh(const struct plan *plan, uint64_t valid_until_ns, struct ru
 				 __ATOMIC_SEQ_CST);
 	}
 	refresh_gateways(plan, rs);
+	if (plan->limits.port_last)
+		refresh_ports(plan, rs);
 }
 
-int ruleset_build(const struct plan *plan, uint64_t valid_until_ns, struct ruleset *rs,
-		  struct diag_list *diags)
+int ruleset_build(const struct plan *plan, uint64_t valid_until_ns, const struct ruleset *old,
+		  struct ruleset *rs, struct diag_list *diags)
 {
 	struct builder b = { .rs = rs, .diags = diags, .tables = 1, .pages = 1 };
 	int err = 0;
@@ -230,7 +281,13 @@ int ruleset_build(const struct plan *plan, uint64_t valid_until_ns, struct rules
 	rs->version = XDPFWD_ABI_VERSION;
 	rs->generation = plan->generation;
 	fill_devices(plan, rs);
+	rs->limits = plan->limits;
 	ruleset_refresh(plan, valid_until_ns, rs);
+	if (old && old->version != XDPFWD_ABI_VERSION)
+		old = NULL;
+	ruleset_number_rules(plan, old, b.numbers);
+	ruleset_number_pools(plan, old, b.pools);
+	err = add_pools(&b, plan);
 	for (size_t i = 0; i < plan->rule_count && !err; i++)
 		err = add_rule(&b, plan, i);
 	return err ?: place_addresses(&b);

@@ -4,6 +4,8 @@
 #define XDPFWD_SHOW_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include "flows.h"
 #include "host.h"
 #include "maps.h"
 #include "state.h"
@@ -23,5 +25,30 @@ void show_stats(const struct state *state, const struct maps_counters *counters)
 
 /* show_stats_json() - the same as one element of "interfaces" */
 json_t *show_stats_json(const struct state *state, const struct maps_counters *counters);
+
+/* Columns of the table of flows, all of them. */
+#define SHOW_FLOW_COLUMNS 14
+
+/**
+ * struct show_flows - a table of flows that is printed row by row
+ * @all:   every column, not only those that fit on a line
+ * @width: by column: what the rows measured so far need
+ */
+struct show_flows {
+	bool all;
+	int width[SHOW_FLOW_COLUMNS];
+};
+
+/*
+ * show_flows_measure() - make room for a row; show_flows_heading(), show_flows_row() - print
+ *
+ * Rows that were not measured may stand out of line.
+ */
+void show_flows_measure(struct show_flows *table, const struct flow_view *view);
+void show_flows_heading(const struct show_flows *table);
+void show_flows_row(const struct show_flows *table, const struct flow_view *view);
+
+/* show_flow_json() - a flow as one element of "flows" */
+json_t *show_flow_json(const char *iface, const struct flow_view *view);
 
 #endif

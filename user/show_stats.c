@@ -33,6 +33,14 @@ static void print_forwards(const struct state *state, const struct maps_counters
 	table_print(&table);
 }
 
+static void print_flows(const struct maps_counters *counters)
+{
+	if (counters->flows_max)
+		printf("  flows: %" PRIu64 " of %" PRIu32 "\n\n",
+		       maps_flows_now(counters, PROTO_TCP) + maps_flows_now(counters, PROTO_UDP),
+		       counters->flows_max);
+}
+
 void show_stats(const struct state *state, const struct maps_counters *counters)
 {
 	struct table table = { .align = "rll" };
@@ -40,6 +48,7 @@ void show_stats(const struct state *state, const struct maps_counters *counters)
 	output_heading("%s", state->iface);
 	print_forwards(state, counters);
 	putchar('\n');
+	print_flows(counters);
 	for (int reason = 0; reason < REASON_COUNT; reason++) {
 		uint64_t total = reason_total(counters, reason);
 
@@ -66,6 +75,18 @@ static json_t *passed_json(const uint64_t reasons[REASON_COUNT])
 	return passed;
 }
 
+static json_t *flows_json(const struct maps_counters *counters)
+{
+	const struct flow_counters *flows = &counters->flows;
+
+	return json_pack(
+		"{s:I, s:I, s:I, s:I, s:I}", "tcp", (json_int_t)maps_flows_now(counters, PROTO_TCP),
+		"udp", (json_int_t)maps_flows_now(counters, PROTO_UDP), "max",
+		(json_int_t)counters->flows_max, "created",
+		(json_int_t)(flows->created[PROTO_TCP] + flows->created[PROTO_UDP]), "expired",
+		(json_int_t)(flows->expired[PROTO_TCP] + flows->expired[PROTO_UDP]));
+}
+
 json_t *show_stats_json(const struct state *state, const struct maps_counters *counters)
 {
 	json_t *forwards = json_array(), *drops = json_object();
@@ -87,8 +108,8 @@ json_t *show_stats_json(const struct state *state, const struct maps_counters *c
 		if (reason_is_drop(reason))
 			json_object_set_new(drops, maps_reason_name(reason),
 					    json_integer(reason_total(counters, reason)));
-	return json_pack("{s:s, s:o, s:o, s:{s:o, s:o}}", "interface", state->iface, "forwards",
-			 forwards, "drops", drops, "passed", "xdp",
-			 passed_json(counters->reasons[HOOK_XDP]), "tc",
+	return json_pack("{s:s, s:o, s:o, s:o, s:{s:o, s:o}}", "interface", state->iface,
+			 "forwards", forwards, "flows", flows_json(counters), "drops", drops,
+			 "passed", "xdp", passed_json(counters->reasons[HOOK_XDP]), "tc",
 			 passed_json(counters->reasons[HOOK_TC]));
 }

@@ -171,7 +171,7 @@ void fixture_apply_plan(const struct plan *plan, uint64_t valid_until_ns)
 		munmap(ruleset, sizeof(*ruleset));
 	ruleset = mmap(NULL, sizeof(*ruleset), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	cr_assert(ruleset != MAP_FAILED, "%m");
-	cr_assert_eq(ruleset_build(plan, valid_until_ns, ruleset, &diags), 0);
+	cr_assert_eq(ruleset_build(plan, valid_until_ns, NULL, ruleset, &diags), 0);
 	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(skel->maps.rulesets), &zero, &fd, 0), 0, "%m");
 	close(fd);
 }

@@ -11,7 +11,7 @@ TestSuite(ruleset_limits, .init = model_init, .fini = model_fini);
 static void expect_no_room(const char *what)
 {
 	memset(model_rs, 0, sizeof(*model_rs));
-	cr_assert_eq(ruleset_build(model_plan, 0, model_rs, &model_diags), -ENOSPC);
+	cr_assert_eq(ruleset_build(model_plan, 0, NULL, model_rs, &model_diags), -ENOSPC);
 	cr_assert_eq(model_diags.count, 1);
 	cr_expect_eq(model_diags.items[0].severity, DIAG_CONFIG_ERROR);
 	cr_expect(strstr(model_diags.items[0].text, what), "%s", model_diags.items[0].text);
@@ -28,7 +28,7 @@ Test(ruleset, no_room_for_rules)
 
 Test(ruleset, no_room_for_addresses)
 {
-	for (unsigned i = 0; i < ADDRESSES_MAX - 2; i++)
+	for (unsigned i = 0; i < ADDRESSES_MAX - 1; i++)
 		model_add(PROTO_TCP, model_v4(0xc6336402), model_v4(0xc6120900 + i), i + 1, i + 1,
 			  0);
 	model_build();
@@ -108,7 +108,7 @@ Test(ruleset, nexthops)
 	model_plan->nexthops[1] = (struct plan_nexthop){ .device = 1, .mtu = 1400 };
 	model_plan->nexthops[2] =
 		(struct plan_nexthop){ .device = 2, .mtu = 1420, .has_mac = true };
-	cr_assert_eq(ruleset_build(model_plan, 1000, model_rs, &model_diags), 0);
+	cr_assert_eq(ruleset_build(model_plan, 1000, NULL, model_rs, &model_diags), 0);
 	cr_expect_eq(model_rs->nexthops[0].valid_until_ns, 1000);
 	cr_expect_eq(model_rs->nexthops[0].ifindex, 41);
 	cr_expect_eq(model_rs->nexthops[0].mtu, 1500);

@@ -12,7 +12,7 @@ static struct ruleset rs;
 static unsigned lookup(const struct ip_addr *addr, enum direction dir, enum proto proto,
 		       uint16_t port)
 {
-	const struct address *entry = &rs.addresses[rs.slots[address_slot(addr, rs.seed)]];
+	const struct address *entry = &rs.addresses[address_slot(addr, rs.seed)];
 
 	if (!ip_addr_equal(&entry->addr, addr))
 		return 0;
@@ -29,6 +29,8 @@ static unsigned search(const struct plan *plan, const struct ip_addr *addr, enum
 		const struct plan_rule *rule = &plan->rules[i];
 		long public = dir == DIR_IN ? port : (long)port - rule->shift;
 
+		if (dir == DIR_OUT && rule->shares)
+			continue;
 		if (rule->proto == proto && public > 0 && public < PORT_COUNT &&
 		    port_set_has(&rule->ports, public) &&
 		    ip_addr_equal(dir == DIR_IN ? &rule->public_addr : &rule->backend_addr, addr)) {
@@ -196,7 +198,7 @@ static void check_world(const struct plan_input *in, struct input *rest)
 		check_plan(in, plan);
 		MUST(plan_equal(plan, same));
 		memset(&rs, 0, sizeof(rs));
-		if (!ruleset_build(plan, 0, &rs, &diags))
+		if (!ruleset_build(plan, 0, NULL, &rs, &diags))
 			check_lookup(plan, rest);
 		else
 			MUST(diag_has_errors(&diags));

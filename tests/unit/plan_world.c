@@ -74,6 +74,10 @@ struct host_route *world_route(const char *dst, const char *device)
 
 	cr_assert_leq(world.route_count, WORLD_MAX);
 	*route = (struct host_route){ .dst = addr, .ifindex = world_device(device)->ifindex };
+	for (size_t i = world.host.addr_count; i-- > 0;)
+		if (world.addrs[i].ifindex == route->ifindex &&
+		    ip_addr_family(&world.addrs[i].addr) == ip_addr_family(&addr))
+			route->source = world.addrs[i].addr;
 	return route;
 }
 
@@ -137,6 +141,7 @@ void world_init(void)
 	world_route("198.51.100.9", "eth0");
 	world_link("eth1");
 	world_addr("eth1", "198.18.9.1");
+	world_addr("eth1", "2001:db8:9::1");
 	world_route("198.18.9.2", "eth1");
 	world_neigh("eth1", "198.18.9.2", 0x42);
 	world_route("2001:db8:9::2", "eth1");

@@ -14,6 +14,9 @@
 #define FORWARD_TO(backend, protocol, ports)                                                       \
 	"[[forward]]\nprotocol = \"" protocol "\"\nports = " ports "\nbackend = \"" backend "\"\n" \
 	"source = \"preserve\"\n"
+/* The same in four lines, with the source mode that is the default. */
+#define MASQUERADE_TO(backend, protocol, ports)                                                    \
+	"[[forward]]\nprotocol = \"" protocol "\"\nports = " ports "\nbackend = \"" backend "\"\n"
 #define TCP(ports) FORWARD_TO("home", "tcp", ports)
 #define UDP(ports) FORWARD_TO("home", "udp", ports)
 
@@ -51,9 +54,10 @@ extern struct world world;
 /*
  * world_init(), world_fini() - for TestSuite(.init, .fini)
  *
- * eth0 is public, with 198.51.100.1 and 2001:db8:1::1. eth1 leads to 198.18.9.2 and 2001:db8:9::2,
- * whose link-layer address is known. Both are hardware. wg0 is a tunnel to 198.18.7.2. eth0 also
- * leads to 198.51.100.9, whose neighbour is not known. No socket is open.
+ * eth0 is public, with 198.51.100.1 and 2001:db8:1::1. eth1, with 198.18.9.1 and 2001:db8:9::1,
+ * leads to 198.18.9.2 and 2001:db8:9::2, whose link-layer address is known. Both are hardware. wg0
+ * is a tunnel to 198.18.7.2. eth0 also leads to 198.51.100.9, whose neighbour is not known. No
+ * socket is open.
  */
 void world_init(void);
 void world_fini(void);
@@ -67,7 +71,10 @@ struct host_link *world_device(const char *name);
 /* world_addr() - one more address of a device, global; primary when the first of its family */
 struct host_addr *world_addr(const char *device, const char *addr);
 
-/* world_route() - the route to an address, replacing an earlier one; without a gateway */
+/*
+ * world_route() - the route to an address, replacing an earlier one; without a gateway, from the
+ * device's first address of the family
+ */
 struct host_route *world_route(const char *dst, const char *device);
 
 /* world_neigh() - a link-layer neighbour that is usable */

@@ -243,7 +243,7 @@ Test(plan_backends, tailscale_is_warned_of_once)
 	const char *warning =
 		"f:2:11: warning: backend \"home\": Tailscale drops packets with foreign source "
 		"addresses, so source = \"preserve\" does not get through tailscale0; use "
-		"WireGuard\n";
+		"\"masquerade\", or WireGuard\n";
 
 	snprintf(world_device("wg0")->name, IFNAMSIZ, "tailscale0");
 	world_route("198.18.9.2", "tailscale0");

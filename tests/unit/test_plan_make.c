@@ -57,16 +57,8 @@ Test(plan_make, an_interface_that_cannot_be)
 	expect_plan(HOME TCP("80"));
 }
 
-#define MASQUERADED(keys) "[[forward]]\nprotocol = \"tcp\"\nports = 80\nbackend = \"home\"\n" keys
-
 Test(plan_make, what_is_not_carried_yet_is_refused)
 {
-	expect_refused(HOME MASQUERADED(""),
-		       "f:3:1: forward \"tcp-80\": source = \"masquerade\" (the default) is not "
-		       "forwarded by this version; write source = \"preserve\"\n");
-	expect_refused(HOME MASQUERADED("source = \"masquerade\"\n"),
-		       "f:7:10: forward \"tcp-80\": source = \"masquerade\" is not forwarded by "
-		       "this version; write source = \"preserve\"\n");
 	expect_refused(HOME TCP("80") "deny = \"203.0.113.7\"\n",
 		       "f:8:8: forward \"tcp-80\": deny is not enforced by this version; remove it "
 		       "or filter at the backend\n");
@@ -85,10 +77,10 @@ Test(plan_make, exit_codes)
 	world.in.iface = "eth7";
 	world_plan(HOME TCP("80"));
 	cr_expect_eq(world.code, 1);
-	world_plan(HOME MASQUERADED(""));
+	world_plan(HOME TCP("80") "deny = \"203.0.113.7\"\n");
 	cr_expect_eq(world.code, 2);
-	expect_found("f:3:1: forward \"tcp-80\": source = \"masquerade\" (the default) is not "
-		     "forwarded by this version; write source = \"preserve\"\n"
+	expect_found("f:8:8: forward \"tcp-80\": deny is not enforced by this version; remove it "
+		     "or filter at the backend\n"
 		     "no interface eth7; `ip -br link` lists them\n");
 }
 

@@ -36,7 +36,8 @@ Test(plan_rules, the_primary_addresses_are_the_default)
 	/* of another device: */
 	world_addr("eth1", "198.18.9.7");
 	world_plan(HOME TCP("80") TCP("81"));
-	expect_found("note: eth0 has further addresses that are not forwarded: 198.51.100.2, "
+	expect_found("note: eth0 has further addresses that are not forwarded with source = "
+		     "\"preserve\": 198.51.100.2, "
 		     "2001:db8:1::2; name one with address = to use it\n");
 	expect_rules("tcp-80 tcp 198.51.100.1 80 > 198.18.9.2 by eth1\n"
 		     "tcp-80 tcp 2001:db8:1::1 80 > 2001:db8:9::2 by eth1\n"
@@ -50,7 +51,8 @@ Test(plan_rules, the_primary_address_need_not_be_the_first)
 	world_addr("eth0", "198.51.100.2")->primary = true;
 	world_plan(HOME4 TCP("80"));
 	expect_rules("tcp-80 tcp 198.51.100.2 80 > 198.18.9.2 by eth1\n");
-	expect_found("note: eth0 has further addresses that are not forwarded: 198.51.100.1; name "
+	expect_found("note: eth0 has further addresses that are not forwarded with source = "
+		     "\"preserve\": 198.51.100.1; name "
 		     "one with address = to use it\n");
 }
 
@@ -66,7 +68,8 @@ Test(plan_rules, addresses_that_another_forward_names_are_not_left_out)
 	world_addr("eth0", "198.51.100.2");
 	world_addr("eth0", "198.51.100.3");
 	world_plan(HOME4 TCP("80") TCP("81") "address = \"198.51.100.3\"\n");
-	expect_found("note: eth0 has further addresses that are not forwarded: 198.51.100.2; name "
+	expect_found("note: eth0 has further addresses that are not forwarded with source = "
+		     "\"preserve\": 198.51.100.2; name "
 		     "one with address = to use it\n");
 	expect_plan(HOME4 TCP("80") TCP("81") "address = \"198.51.100.3\"\n" TCP(
 		"82") "address = \"198.51.100.2\"\n");
