@@ -10,8 +10,8 @@
 #include "nexthop.h"
 
 /* tc_store_ipv4() - addresses, TTL and header checksum; 0 or a negative error */
-static __always_inline long tc_store_ipv4(struct __sk_buff *skb, const struct packet *pkt,
-					  const struct edit *edit)
+static __noinline long tc_store_ipv4(struct __sk_buff *skb, const struct packet *pkt,
+				     const struct edit *edit)
 {
 	__u32 l3 = bound(pkt->l3_off, L3_OFFSET_MASK);
 	__be32 addrs[2] = { edit->src.w[3], edit->dst.w[3] };
@@ -30,8 +30,8 @@ static __always_inline long tc_store_ipv4(struct __sk_buff *skb, const struct pa
  * No header checksum balances these stores, so a sum made by the NIC has to follow each of them;
  * the L4 helper takes the part of the addresses back.
  */
-static __always_inline long tc_store_ipv6(struct __sk_buff *skb, const struct packet *pkt,
-					  const struct edit *edit)
+static __noinline long tc_store_ipv6(struct __sk_buff *skb, const struct packet *pkt,
+				     const struct edit *edit)
 {
 	__u32 l3 = bound(pkt->l3_off, L3_OFFSET_MASK);
 	struct ip_addr addrs[2] = { edit->src, edit->dst };
@@ -44,8 +44,8 @@ static __always_inline long tc_store_ipv6(struct __sk_buff *skb, const struct pa
 }
 
 /* tc_store_l4() - ports and checksum; 0 or a negative error */
-static __always_inline long tc_store_l4(struct __sk_buff *skb, const struct packet *pkt,
-					const struct edit *edit)
+static __noinline long tc_store_l4(struct __sk_buff *skb, const struct packet *pkt,
+				   const struct edit *edit)
 {
 	__u32 l4 = bound(pkt->l4_off, L4_OFFSET_MASK);
 	__u32 check = l4 + (pkt->proto == PROTO_TCP ? offsetof(struct tcphdr, check)
@@ -96,8 +96,8 @@ static __always_inline enum reason tc_prepare(struct __sk_buff *skb, struct pack
 }
 
 /* tc_store_mac() - write the cached link-layer header; 0, or REASON_REWRITE_FAILED */
-static __always_inline enum reason tc_store_mac(struct __sk_buff *skb, const struct hop *hop,
-						const int family, const bool is_l3)
+static __noinline enum reason tc_store_mac(struct __sk_buff *skb, const struct hop *hop,
+					   const int family, const bool is_l3)
 {
 	struct ethhdr eth;
 
@@ -109,21 +109,27 @@ static __always_inline enum reason tc_store_mac(struct __sk_buff *skb, const str
 		       : 0;
 }
 
+/* tc_send_neigh() - let the kernel find the neighbour that it named; a frame of its own on the
+ * stack */
+static __noinline int tc_send_neigh(__u32 ifindex, const struct bpf_fib_lookup *fib)
+{
+	struct bpf_redir_neigh neigh = { .nh_family = fib->family };
+
+	if (fib->family == AF_INET)
+		neigh.ipv4_nh = fib->ipv4_dst;
+	else
+		__builtin_memcpy(neigh.ipv6_nh, fib->ipv6_dst, sizeof(neigh.ipv6_nh));
+	return bpf_redirect_neigh(ifindex, &neigh, sizeof(neigh), 0);
+}
+
 /* tc_send() - the action that sends a rewritten packet out of @egress */
 static __always_inline int tc_send(const struct device *egress, const struct hop *hop)
 {
-	struct bpf_redir_neigh neigh = {};
-
 	if (egress->is_l3 || hop->has_mac)
 		return bpf_redirect(egress->ifindex, 0);
 	if (!hop->fib.family)
 		return bpf_redirect_neigh(egress->ifindex, NULL, 0, 0);
-	neigh.nh_family = hop->fib.family;
-	if (hop->fib.family == AF_INET)
-		neigh.ipv4_nh = hop->fib.ipv4_dst;
-	else
-		__builtin_memcpy(neigh.ipv6_nh, hop->fib.ipv6_dst, sizeof(neigh.ipv6_nh));
-	return bpf_redirect_neigh(egress->ifindex, &neigh, sizeof(neigh), 0);
+	return tc_send_neigh(egress->ifindex, &hop->fib);
 }
 
 #endif

@@ -6,15 +6,17 @@
 #include "parse.h"
 
 /**
- * struct match - the rules a packet belongs to, as indices, 0 for none
- * @in:  its destination is the public side of this rule
- * @out: its source is the backend side of this rule
+ * struct match - what a packet belongs to, as indices, 0 for none
+ * @in:   its destination is the public side of this rule
+ * @out:  its source is the backend side of this rule
+ * @slot: it comes from a backend and belongs to the masqueraded flow in this slot
  *
- * Both at once when a backend talks to its own public address (RFC 4787, REQ-9). Indices and not
- * pointers: compilers like to combine tests for NULL in ways that no verifier follows.
+ * IN and OUT at once when a backend talks to its own public address (RFC 4787, REQ-9) and keeps its
+ * address. Indices and not pointers: compilers like to combine tests for NULL in ways that no
+ * verifier follows.
  */
 struct match {
-	__u32 in, out;
+	__u32 in, out, slot;
 };
 
 /* rule_get() - a rule by index */
@@ -81,6 +83,62 @@ static __always_inline bool addr_is_forwardable(const struct ip_addr *addr, cons
 }
 
 /*
+ * lookup_flow() - the rule of the masqueraded flow that a packet to a masquerade address belongs to
+ * @pool: of that address and the packet's protocol, 0 for none
+ * @slot: out
+ *
+ * Return: index of the rule, 0 when it is none of ours: this host's own traffic.
+ */
+static __always_inline __u32 lookup_flow(struct ruleset *rs, const struct packet *pkt, __u32 pool,
+					 __u32 *slot)
+{
+	struct flow *flow;
+	struct rule *rule;
+
+	*slot = flow_slot(pool, bpf_ntohs(pkt->dport));
+	flow = pool ? flow_at(*slot) : NULL;
+	if (!flow || flow->state != FLOW_LIVE)
+		return 0;
+	rule = rule_get(rs, flow->rule);
+	if (!ip_addr_equal(&rule->backend_addr, &pkt->src) || !rule->shares ||
+	    (__u16)(bpf_ntohs(flow->public_port) + rule->shift) != bpf_ntohs(pkt->sport))
+		return 0;
+	return flow->rule;
+}
+
+/* lookup_in() - for a packet to a rule's public side: may it come from @ifindex? 0 or NOT_OURS */
+static __always_inline enum reason lookup_in(struct ruleset *rs, const struct packet *pkt,
+					     __u32 ifindex, const struct rule *rule, __u32 *ingress)
+{
+	/* A public address as a source is spoofed; its answer would come round for ever. */
+	if (is_public_addr(rs, &pkt->src))
+		return REASON_NOT_OURS;
+	*ingress = rule->public_dev;
+	if (ifindex == device_get(rs, rule->public_dev)->ifindex)
+		return 0;
+	*ingress = rule->backend_dev;
+	return ifindex == device_get(rs, rule->backend_dev)->ifindex ? 0 : REASON_NOT_OURS;
+}
+
+/* lookup_out() - for a packet from a rule's backend side: its rule, or 0 */
+static __always_inline __u32 lookup_out(struct ruleset *rs, const struct packet *pkt, __u32 ifindex,
+					__u32 pool, struct match *match, __u32 *ingress)
+{
+	__u32 index = lookup_flow(rs, pkt, pool, &match->slot);
+	struct rule *rule;
+
+	if (!index) {
+		match->slot = 0;
+		index = lookup_rule(rs, &pkt->src, DIR_OUT, pkt->proto, pkt->sport);
+	}
+	rule = rule_get(rs, index);
+	if (!index || ifindex != device_get(rs, rule->backend_dev)->ifindex)
+		return 0;
+	*ingress = rule->backend_dev;
+	return index;
+}
+
+/*
  * lookup_match() - what a packet that came in on @ifindex is for
  * @ingress: out: index of the device it came in on
  *
@@ -93,31 +151,27 @@ static __always_inline enum reason lookup_match(struct ruleset *rs, const struct
 						__u32 ifindex, const int family,
 						struct match *match, __u32 *ingress)
 {
-	struct rule *in, *out;
+	struct address *to = address_at(rs, &pkt->dst);
+	__u32 pool = 0;
 
-	match->out = 0;
-	match->in = lookup_rule(rs, &pkt->dst, DIR_IN, pkt->proto, pkt->dport);
-	in = rule_get(rs, match->in); /* rule 0 is all zero */
-	*ingress = in->public_dev;
-	if (match->in) {
-		/* A public address as a source is spoofed; its answer would come round for ever. */
-		if (is_public_addr(rs, &pkt->src))
-			return REASON_NOT_OURS;
-		if (ifindex == device_get(rs, in->public_dev)->ifindex &&
-		    in->public_dev != in->backend_dev)
-			return addr_is_forwardable(&pkt->src, family) ? 0 : REASON_NOT_OURS;
-		*ingress = in->backend_dev;
-		if (ifindex != device_get(rs, in->backend_dev)->ifindex)
-			return REASON_NOT_OURS;
+	*match = (struct match){};
+	*ingress = 0;
+	if (ip_addr_equal(&to->addr, &pkt->dst)) {
+		match->in = lookup_port(rs, to->table[DIR_IN][pkt->proto & 1], pkt->dport);
+		pool = to->pool[pkt->proto & 1];
 	}
-	if (!match->in && ifindex == rs->clients_ifindex) /* nothing there can be a backend's */
+	if (match->in) {
+		struct rule *rule = rule_get(rs, match->in);
+
+		if (lookup_in(rs, pkt, ifindex, rule, ingress))
+			return REASON_NOT_OURS;
+		if (rule->shares ||
+		    (*ingress == rule->public_dev && rule->public_dev != rule->backend_dev))
+			return addr_is_forwardable(&pkt->src, family) ? 0 : REASON_NOT_OURS;
+	} else if (ifindex == rs->clients_ifindex) { /* nothing there can be a backend's */
 		return REASON_NOT_OURS;
-	match->out = lookup_rule(rs, &pkt->src, DIR_OUT, pkt->proto, pkt->sport);
-	out = rule_get(rs, match->out);
-	if (match->out && ifindex == device_get(rs, out->backend_dev)->ifindex)
-		*ingress = out->backend_dev;
-	else
-		match->out = 0;
+	}
+	match->out = lookup_out(rs, pkt, ifindex, match->in ? 0 : pool, match, ingress);
 	if (!(match->in | match->out))
 		return REASON_NOT_OURS;
 	return addr_is_forwardable(&pkt->src, family) && addr_is_forwardable(&pkt->dst, family)

@@ -69,6 +69,40 @@ struct {
 	__type(value, __u32);
 } flows_new SEC(".maps");
 
+/* Held while a flow changes hands, by its slot. Maps in maps cannot hold locks before 6.1. */
+struct flow_lock {
+	struct bpf_spin_lock lock;
+};
+
+#define FLOW_LOCKS 256
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FLOW_LOCKS);
+	__type(key, __u32);
+	__type(value, struct flow_lock);
+} flow_locks SEC(".maps");
+
+/* What one source, an address or a prefix, has and does; forgotten in time. */
+struct source_key {
+	__u64 net;
+	__u64 family;
+};
+
+struct source {
+	__u32 flows;  /* confirmed */
+	__u32 began;  /* flows in this period */
+	__u32 period; /* ticks / SOURCE_PERIOD */
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct source_key);
+	__type(value, struct source);
+} sources SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -84,6 +118,15 @@ static __always_inline struct ruleset *ruleset_get(void)
 	return inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
 }
 
+/* flow_at() - the record in a slot, or NULL when there is no such pool */
+static __always_inline struct flow *flow_at(__u32 slot)
+{
+	__u32 pool = slot >> 16, port = slot & (POOL_PORTS - 1);
+	void *inner = bpf_map_lookup_elem(&pools, &pool);
+
+	return inner ? bpf_map_lookup_elem(inner, &port) : NULL;
+}
+
 static __always_inline void count_reason(enum hook hook, enum reason reason)
 {
 	__u32 key = hook;
@@ -91,6 +134,14 @@ static __always_inline void count_reason(enum hook hook, enum reason reason)
 
 	if (counters)
 		counters->packets[reason & 63]++;
+}
+
+/* flow_counters_get() - this CPU's, or NULL */
+static __always_inline struct flow_counters *flow_counters_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&flow_counters, &zero);
 }
 
 /* count_forward() - add to one direction of a forward; @bytes counts whole IP packets */

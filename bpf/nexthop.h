@@ -4,7 +4,7 @@
 #ifndef XDPFWD_BPF_NEXTHOP_H
 #define XDPFWD_BPF_NEXTHOP_H
 
-#include "translate.h"
+#include "flow_track.h"
 
 /**
  * struct hop - the way out
@@ -152,6 +152,16 @@ static __always_inline enum reason hop_asked(int answer, const struct device *ne
 	return 0;
 }
 
+/* xdp_can_send() - 0, or the reason why XDP cannot send a packet for these rules; before any change
+ */
+static __always_inline enum reason xdp_can_send(struct ruleset *rs, const struct match *match)
+{
+	struct device *near, *far;
+
+	hop_devices(rs, match, &near, &far);
+	return match->in && near->is_l3 ? REASON_LEFT_TO_TC : 0;
+}
+
 /*
  * hop_find_xdp() - next hop with both link-layer addresses, all that XDP can use
  *
@@ -167,8 +177,6 @@ static __always_inline enum reason hop_find_xdp(void *ctx, struct ruleset *rs,
 	int cached;
 
 	hop_devices(rs, match, &near, &far);
-	if (match->in && near->is_l3)
-		return REASON_LEFT_TO_TC;
 	cached = match->in ? rule_get(rs, match->in)->nexthop : hop_gateway(rs, &edit->dst, family);
 	if (cached >= 0 && hop_cached(rs, cached, pkt, hop, &too_big))
 		return too_big ? REASON_TOO_BIG : 0;

@@ -3,7 +3,7 @@
 #ifndef XDPFWD_BPF_TRANSLATE_H
 #define XDPFWD_BPF_TRANSLATE_H
 
-#include "lookup.h"
+#include "flow.h"
 #include <xdpfwd/csum.h>
 
 /**
@@ -48,9 +48,9 @@ static __always_inline enum reason check_l4(void *data, void *data_end, struct p
 	return 0;
 }
 
-/* translate() - apply the matched rules to the tuple */
-static __always_inline void translate(struct ruleset *rs, const struct packet *pkt,
-				      const struct match *match, struct edit *edit)
+/* translate_rules() - apply the matched rules to the tuple */
+static __always_inline void translate_rules(struct ruleset *rs, const struct packet *pkt,
+					    const struct match *match, struct edit *edit)
 {
 	edit->src = pkt->src;
 	edit->dst = pkt->dst;
@@ -80,6 +80,8 @@ static __always_inline void translate(struct ruleset *rs, const struct packet *p
 static __always_inline void count_match(struct ruleset *rs, const struct match *match,
 					__u32 packets, __u32 bytes)
 {
+	if (match->slot)
+		count_flow(match->slot, match->in ? DIR_IN : DIR_OUT, packets, bytes);
 	if (match->in)
 		count_forward(rule_get(rs, match->in)->counter, DIR_IN, packets, bytes);
 	if (match->out)

@@ -2,6 +2,7 @@
 /* The programs: one for XDP, two for TC, all around the same parse, lookup and translate. */
 #include "emit_xdp.h"
 #include "emit_tc.h"
+#include "sweep.h"
 
 #define TC_HEADERS 192 /* bytes to have in the linear part of an skb before it is parsed */
 
@@ -28,7 +29,9 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 	reason = check_l4(data, data_end, &pkt, family);
 	if (reason)
 		return reason;
-	translate(rs, &pkt, &match, &edit);
+	reason = xdp_can_send(rs, &match) ?: translate(rs, data, data_end, &pkt, &match, &edit);
+	if (reason)
+		return reason;
 	reason = hop_find_xdp(ctx, rs, &pkt, &match, &edit, family, &hop);
 	if (reason)
 		return reason;
@@ -87,10 +90,12 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, struct rules
 	struct device *egress;
 	struct match match;
 	__u32 ingress;
-	struct edit edit;
+	struct track *scratch = track_get(); /* the stack has no room for another edit */
 	struct hop hop;
 	enum reason reason;
 
+	if (!scratch)
+		return REASON_NO_RULESET;
 	reason =
 		parse_packet(skb, HOOK_TC, data, data_end, l3_off, skb->len - l3_off, family, &pkt);
 	if (reason)
@@ -101,14 +106,16 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, struct rules
 	reason = check_l4(data, data_end, &pkt, family);
 	if (reason)
 		return reason;
-	translate(rs, &pkt, &match, &edit);
-	reason = hop_find_tc(skb, rs, &pkt, &match, &edit, family, &hop, &egress);
+	reason = translate(rs, data, data_end, &pkt, &match, &scratch->edit);
+	if (reason)
+		return reason;
+	reason = hop_find_tc(skb, rs, &pkt, &match, &scratch->edit, family, &hop, &egress);
 	if (reason)
 		return reason;
 	reason = tc_prepare(skb, &pkt, egress, is_l3);
 	if (reason)
 		return reason;
-	reason = emit_tc(skb, &pkt, &edit, family);
+	reason = emit_tc(skb, &pkt, &scratch->edit, family);
 	if (!reason && hop.has_mac)
 		reason = tc_store_mac(skb, &hop, family, is_l3);
 	if (reason)
@@ -182,6 +189,17 @@ SEC("tc")
 int xdpfwd_tc_l3(struct __sk_buff *skb)
 {
 	return tc_main(skb, true);
+}
+
+/* Run by the loader with a struct sweep_run as its packet; never attached. */
+SEC("xdp")
+int xdpfwd_sweep(struct xdp_md *ctx)
+{
+	struct sweep_run *run = (void *)(long)ctx->data;
+
+	if ((void *)(run + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	return sweep_run(run) ? XDP_PASS : XDP_ABORTED;
 }
 
 char _license[] SEC("license") = "GPL";

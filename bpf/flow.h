@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One masqueraded conversation: where it is kept, what a packet does to it, when it is over. */
+#ifndef XDPFWD_BPF_FLOW_H
+#define XDPFWD_BPF_FLOW_H
+
+#include "lookup.h"
+
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+
+/* How far a client's acknowledgement may be ahead of the backend's SYN and still confirm a flow. */
+#define CONFIRM_WINDOW (1 << 20)
+
+/* flow_now() - the time in ticks */
+static __always_inline __u32 flow_now(void)
+{
+	return clock_now_ns() >> FLOW_TICK_SHIFT;
+}
+
+/* flow_is_of() - does the flow belong to this client, port and rule? */
+static __always_inline bool flow_is_of(const struct flow *flow, const struct flow_key *key)
+{
+	return !(ip_addr_diff(&flow->client, &key->client) |
+		 (flow->client_port ^ key->client_port) | (flow->public_port ^ key->public_port) |
+		 (flow->rule ^ key->rule));
+}
+
+/* flow_idle() - ticks since its last packet in either direction */
+static __always_inline __u32 flow_idle(const struct flow *flow, __u32 now)
+{
+	__s32 in = now - flow->half[DIR_IN].seen_at, out = now - flow->half[DIR_OUT].seen_at;
+	__s32 idle = in < out ? in : out;
+
+	return idle < 0 ? 0 : idle; /* the other CPU's clock may be a tick ahead */
+}
+
+/* flow_is_closed() - TCP: both sides have sent a FIN */
+static __always_inline bool flow_is_closed(const struct flow *flow)
+{
+	return flow->half[DIR_IN].flags & flow->half[DIR_OUT].flags & FLOW_FIN;
+}
+
+/* flow_is_reset() - TCP: one side has sent a RST and nothing since */
+static __always_inline bool flow_is_reset(const struct flow *flow)
+{
+	return (flow->half[DIR_IN].flags | flow->half[DIR_OUT].flags) & FLOW_RST;
+}
+
+/*
+ * flow_timeout() - idle ticks after which the flow is over
+ *
+ * TCP follows RFC 7857, 2: a RST or both FINs shorten the time, and end nothing by themselves.
+ */
+static __always_inline __u32 flow_timeout(const struct flow *flow, const struct rule *rule,
+					  __u8 proto)
+{
+	if (proto == PROTO_UDP)
+		return rule->timeout[TIMEOUT_UDP];
+	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) || flow_is_closed(flow) ||
+	    flow_is_reset(flow))
+		return rule->timeout[TIMEOUT_TCP_TRANSITORY];
+	return rule->timeout[TIMEOUT_TCP_ESTABLISHED];
+}
+
+/* flow_is_over() - idle for too long: nobody may use it any more */
+static __always_inline bool flow_is_over(const struct flow *flow, const struct rule *rule,
+					 __u8 proto, __u32 now)
+{
+	return flow_idle(flow, now) > flow_timeout(flow, rule, proto);
+}
+
+/* flow_tcp_flags() - what a TCP packet's flags make of those of its direction */
+static __always_inline __u8 flow_tcp_flags(__u8 seen, __u8 tcp)
+{
+	seen |= (tcp & TCP_SYN ? FLOW_SYN : 0) | (tcp & TCP_FIN ? FLOW_FIN : 0);
+	/* Whoever goes on talking has not sent that RST. */
+	return tcp & TCP_RST ? seen | FLOW_RST : seen & ~FLOW_RST;
+}
+
+/* count_flow() - account a forwarded packet to its flow */
+static __always_inline void count_flow(__u32 slot, enum direction dir, __u32 packets, __u32 bytes)
+{
+	struct flow *flow = flow_at(slot);
+
+	if (!flow)
+		return;
+	flow->half[dir].packets += packets;
+	flow->half[dir].bytes += bytes;
+}
+
+#endif

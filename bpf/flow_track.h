@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a masqueraded packet means to its flow, and how the packet is to look. */
+#ifndef XDPFWD_BPF_FLOW_TRACK_H
+#define XDPFWD_BPF_FLOW_TRACK_H
+
+#include "flow_begin.h"
+
+/* flow_find() - the client's flow, or NULL; track.slot is set */
+static __always_inline struct flow *flow_find(struct track *t, const struct rule *rule, __u32 now)
+{
+	__u32 *found = bpf_map_lookup_elem(&flows_confirmed, &t->key);
+	struct flow *flow;
+
+	if (!found)
+		found = bpf_map_lookup_elem(&flows_new, &t->key);
+	if (!found)
+		return NULL;
+	t->slot = *found;
+	flow = flow_at(t->slot);
+	if (!flow || flow->state != FLOW_LIVE || !flow_is_of(flow, &t->key) ||
+	    flow_is_over(flow, rule, t->proto, now))
+		return NULL;
+	return flow;
+}
+
+/* flow_reopen() - a new SYN on a connection that was over begins it again, with the same port */
+static __always_inline void flow_reopen(struct flow *flow)
+{
+	flow->half[DIR_IN].flags &= FLOW_CONFIRMED; /* it stays where it is in the indices */
+	flow->half[DIR_OUT].flags = 0;
+}
+
+/* flow_is_answered() - is this the client's answer to the backend's first reply? */
+static __always_inline bool flow_is_answered(const struct flow *flow, const struct track *t)
+{
+	__u8 out = flow->half[DIR_OUT].flags;
+
+	if (!(out & FLOW_SEEN))
+		return false;
+	if (t->proto != PROTO_TCP)
+		return true;
+	if ((t->tcp & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
+		return false;
+	/* Who only guesses does not know what the backend has sent. */
+	return !(out & FLOW_SYN) || t->ack - flow->ack < CONFIRM_WINDOW;
+}
+
+/* flow_closed() - both sides are done: it may give way from now on, should that be needed */
+static __always_inline void flow_closed(struct track *t)
+{
+	if (!bpf_map_update_elem(&flows_new, &t->key, &t->slot, BPF_ANY))
+		bpf_map_delete_elem(&flows_confirmed, &t->key);
+}
+
+/* flow_note() - write down what this packet shows of its direction */
+static __always_inline void flow_note(struct flow *flow, struct track *t, const enum direction dir,
+				      __u32 now)
+{
+	struct flow_half *half = &flow->half[dir];
+	__u8 flags = half->flags | (dir == DIR_OUT ? FLOW_SEEN : 0);
+	bool was_closed = flow_is_closed(flow);
+
+	half->seen_at = now;
+	if (t->proto == PROTO_TCP)
+		flags = flow_tcp_flags(flags, t->tcp);
+	if (flags == half->flags)
+		return;
+	half->flags = flags;
+	if (!was_closed && flow_is_closed(flow))
+		flow_closed(t);
+}
+
+/* track_in() - a client's packet */
+static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
+{
+	struct rule *rule = rule_get(rs, t->key.rule);
+	__u32 now = flow_now();
+	struct flow *flow = flow_find(t, rule, now);
+	struct edit *edit = &t->edit;
+	enum reason reason;
+	struct pool *pool;
+
+	if (!flow)
+		return REASON_NO_FLOW;
+	if (t->proto == PROTO_TCP && (t->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+	    (flow_is_closed(flow) || flow_is_reset(flow)))
+		flow_reopen(flow);
+	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) && flow_is_answered(flow, t)) {
+		reason = flow_confirm(0);
+		if (reason)
+			return reason;
+		flow->half[DIR_IN].flags |= FLOW_CONFIRMED;
+	}
+	flow_note(flow, t, DIR_IN, now);
+	pool = &rs->pools[(t->slot >> 16) & (POOLS_MAX - 1)];
+	edit->src = pool->addr;
+	edit->sport = bpf_htons(t->slot);
+	edit->dst = rule->backend_addr;
+	edit->dport = bpf_htons(bpf_ntohs(t->key.public_port) + rule->shift);
+	edit->addr_delta = csum_add(rule->csum_delta, csum_delta_addr(&t->key.client, &edit->src));
+	edit->port_delta = csum_add(csum_delta(t->key.client_port, edit->sport),
+				    csum_delta(t->key.public_port, edit->dport));
+	return 0;
+}
+
+/* track_out() - a backend's packet */
+static __always_inline enum reason track_out(struct ruleset *rs, struct track *t)
+{
+	struct flow *flow = flow_at(t->slot);
+	struct edit *edit = &t->edit;
+	__u32 now = flow_now();
+	struct rule *rule;
+	__be16 sport;
+
+	if (!flow || flow->state != FLOW_LIVE)
+		return REASON_NO_FLOW;
+	rule = rule_get(rs, flow->rule);
+	if (flow_is_over(flow, rule, t->proto, now))
+		return REASON_NO_FLOW;
+	t->key.client = flow->client;
+	t->key.client_port = flow->client_port;
+	t->key.public_port = flow->public_port;
+	t->key.rule = flow->rule;
+	t->key.zero = 0;
+	if (t->tcp & TCP_SYN)
+		flow->ack = t->seq + 1;
+	/* An answered flow is not one of the flood that pushes it out. */
+	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) &&
+	    !bpf_map_lookup_elem(&flows_new, &t->key))
+		bpf_map_update_elem(&flows_new, &t->key, &t->slot, BPF_NOEXIST);
+	flow_note(flow, t, DIR_OUT, now);
+	edit->src = rule->public_addr;
+	edit->sport = t->key.public_port;
+	edit->dst = t->key.client;
+	edit->dport = t->key.client_port;
+	sport = bpf_htons(bpf_ntohs(t->key.public_port) + rule->shift);
+	edit->addr_delta = csum_add(~rule->csum_delta, csum_delta_addr(&t->dst, &edit->dst));
+	edit->port_delta = csum_add(csum_delta(sport, edit->sport),
+				    csum_delta(bpf_htons(t->slot), edit->dport));
+	return 0;
+}
+
+/*
+ * flow_track() - look at one packet of a tracked flow, described by this CPU's struct track
+ * @dir: DIR_IN or DIR_OUT
+ *
+ * Global, so that the verifier sees it once and not from each end of what comes before.
+ *
+ * Return: 0 with track.edit and track.slot set, or the reason not to forward the packet.
+ */
+__noinline int flow_track(__u32 dir)
+{
+	struct ruleset *rs = ruleset_get();
+	struct track *t = track_get();
+
+	if (!rs || !t)
+		return REASON_NO_RULESET;
+	return dir == DIR_IN ? track_in(rs, t) : track_out(rs, t);
+}
+
+/*
+ * translate_flow() - the edit of a masqueraded packet
+ *
+ * Return: 0 with @edit and match->slot set, or the reason to stop.
+ */
+static __always_inline enum reason translate_flow(void *data, void *data_end,
+						  const struct packet *pkt, struct match *match,
+						  struct edit *edit)
+{
+	struct tcphdr *tcp = data + bound(pkt->l4_off, L4_OFFSET_MASK);
+	struct track *t = track_get();
+	enum reason reason;
+
+	if (!t)
+		return REASON_NO_RULESET;
+	t->key.client = pkt->src;
+	t->key.client_port = pkt->sport;
+	t->key.public_port = pkt->dport;
+	t->key.rule = match->in;
+	t->key.zero = 0;
+	t->dst = pkt->dst;
+	t->slot = match->slot;
+	t->proto = pkt->proto;
+	t->tcp = 0;
+	if (pkt->proto == PROTO_TCP) {
+		if ((void *)(tcp + 1) > data_end)
+			return REASON_BAD_LENGTH;
+		t->tcp = ((__u8 *)tcp)[13];
+		t->seq = bpf_ntohl(tcp->seq);
+		t->ack = bpf_ntohl(tcp->ack_seq);
+	}
+	reason = flow_track(match->in ? DIR_IN : DIR_OUT);
+	if (reason == REASON_NO_FLOW && match->in)
+		reason = flow_begin(0) ?: flow_track(DIR_IN);
+	if (reason)
+		return reason;
+	if (edit != &t->edit)
+		*edit = t->edit;
+	match->slot = t->slot;
+	return 0;
+}
+
+/*
+ * translate() - how a matched packet is to look: by its flow, or by its rules alone
+ *
+ * Return: 0 with @edit set, or the reason to stop.
+ */
+static __always_inline enum reason translate(struct ruleset *rs, void *data, void *data_end,
+					     const struct packet *pkt, struct match *match,
+					     struct edit *edit)
+{
+	if (match->slot || rule_get(rs, match->in)->shares)
+		return translate_flow(data, data_end, pkt, match, edit);
+	translate_rules(rs, pkt, match, edit);
+	return 0;
+}
+
+#endif
