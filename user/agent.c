@@ -57,6 +57,16 @@ static void refresh_nexthop(struct plan *view, size_t index, const struct host *
 		memcpy(nexthop->mac, neigh->mac, sizeof(nexthop->mac));
 }
 
+/* Sockets come and go: flows must not take the port of one. What cannot be read stays as it is. */
+static void refresh_ports(struct plan *view, const struct state *state, struct host *host)
+{
+	if (!state->pool_count || host_read_ports(host))
+		return;
+	memcpy(view->masquerade_ports, state->masquerade_ports, sizeof(view->masquerade_ports));
+	plan_free_ports(view, host, &host->reserved);
+	view->limits.port_last = PORT_COUNT - 1;
+}
+
 /* Let the kernel probe the neighbours, which no traffic of the host itself would do. */
 static void keep_warm(const struct plan *view)
 {
@@ -99,6 +109,7 @@ static int refresh(const char *bpffs, const char *iface, struct exporter *export
 	for (size_t i = PLAN_FIRST_BACKEND; i < view->nexthop_count; i++)
 		refresh_nexthop(view, i, &host);
 	plan_gateways(view, &host);
+	refresh_ports(view, state, &host);
 	keep_warm(view);
 	err = maps_nexthops_refresh(bpffs, iface, view);
 	host_free(&host);

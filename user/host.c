@@ -49,6 +49,15 @@ static int read_switches(struct host *host)
 	return 0;
 }
 
+static int read_sockets(struct host *host)
+{
+	int err = host_sockets_read(host);
+
+	if (!err)
+		host_process_name_sockets(host->sockets, host->socket_count);
+	return err;
+}
+
 static int read_session(struct host *host)
 {
 	host->ssh_port = host_ssh_port(environ, getppid());
@@ -58,9 +67,9 @@ static int read_session(struct host *host)
 int host_read(const struct host_route_query *queries, size_t query_count, struct host *host)
 {
 	static int (*const readers[])(struct host *) = {
-		host_links_read,	host_addrs_read,   host_neighs_read,
-		host_destinations_read, host_sockets_read, read_port_range,
-		read_reserved_ports,	read_switches,	   read_session,
+		host_links_read,	host_addrs_read, host_neighs_read,
+		host_destinations_read, read_sockets,	 read_port_range,
+		read_reserved_ports,	read_switches,	 read_session,
 	};
 	int err = 0;
 
@@ -96,6 +105,11 @@ int host_read_ways(const struct host_route_query *queries, size_t query_count, s
 	if (err)
 		host_free(host);
 	return err;
+}
+
+int host_read_ports(struct host *host)
+{
+	return host_sockets_read(host) ?: read_port_range(host) ?: read_reserved_ports(host);
 }
 
 void host_free(struct host *host)

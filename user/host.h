@@ -32,6 +32,15 @@ int host_read_network(struct host *host);
 /* host_read_ways() - only links, addresses, neighbours and the routes asked for; as host_read() */
 int host_read_ways(const struct host_route_query *queries, size_t query_count, struct host *host);
 
+/*
+ * host_read_ports() - add what decides which ports are free: sockets, without the names of their
+ * processes, the range of ephemeral ports and those that are reserved
+ * @host: a snapshot without sockets
+ *
+ * Return: 0, or -errno with a part of it read.
+ */
+int host_read_ports(struct host *host);
+
 /* host_free() - free the arrays of a snapshot */
 void host_free(struct host *host);
 

@@ -90,6 +90,5 @@ int host_sockets_read(struct host *host)
 		return err;
 	host->sockets = sockets.items;
 	host->socket_count = sockets.count;
-	host_process_name_sockets(host->sockets, host->socket_count);
 	return 0;
 }

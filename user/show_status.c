@@ -77,20 +77,37 @@ static const char *age(const struct state *state, char buf[32])
 	return buf;
 }
 
+/* "preserve", "masquerade as 198.18.9.1", "masquerade as 198.18.9.1 and 2 more" */
+static const char *source(const struct state *state, const struct state_rule *rule, char *buf,
+			  size_t size)
+{
+	char addr[IP_ADDR_STRLEN];
+	int len;
+
+	if (!rule->shares)
+		return "preserve";
+	ip_addr_format(&state->pools[state->shares[rule->share]].addr, addr);
+	len = snprintf(buf, size, "masquerade as %s", addr);
+	if (rule->shares > 1)
+		snprintf(buf + len, size - len, " and %u more", rule->shares - 1U);
+	return buf;
+}
+
 static void print_rules(const struct state *state)
 {
-	struct table table = { .align = "lllll" };
+	struct table table = { .align = "llllll" };
 
-	table_add(&table, "FORWARD|PROTO|PUBLIC|PORTS|BACKEND");
+	table_add(&table, "FORWARD|PROTO|PUBLIC|PORTS|BACKEND|SOURCE");
 	for (size_t i = 0; i < state->rule_count; i++) {
 		const struct state_rule *rule = &state->rules[i];
-		char public[IP_ADDR_STRLEN], backend[IP_ADDR_STRLEN], shift[32] = "";
+		char public[IP_ADDR_STRLEN], backend[IP_ADDR_STRLEN], shift[32] = "", mode[96];
 
 		if (rule->shift)
 			snprintf(shift, sizeof(shift), " (ports %+d)", rule->shift);
-		table_add(&table, "%s|%s|%s|%s|%s%s", rule->forward, proto_name(rule->proto),
+		table_add(&table, "%s|%s|%s|%s|%s%s|%s", rule->forward, proto_name(rule->proto),
 			  ip_addr_format(&rule->public_addr, public), rule->ports,
-			  ip_addr_format(&rule->backend_addr, backend), shift);
+			  ip_addr_format(&rule->backend_addr, backend), shift,
+			  source(state, rule, mode, sizeof(mode)));
 	}
 	table_print(&table);
 }
@@ -173,6 +190,18 @@ void show_status(const struct state *state, const struct host *host, pid_t agent
 	print_sysctls(state);
 }
 
+static json_t *masquerade_json(const struct state *state, const struct state_rule *rule)
+{
+	json_t *array = json_array();
+	char addr[IP_ADDR_STRLEN];
+
+	for (unsigned i = 0; i < rule->shares; i++)
+		json_array_append_new(
+			array, json_string(ip_addr_format(
+				       &state->pools[state->shares[rule->share + i]].addr, addr)));
+	return array;
+}
+
 static json_t *rules_json(const struct state *state)
 {
 	json_t *array = json_array();
@@ -181,13 +210,14 @@ static json_t *rules_json(const struct state *state)
 		const struct state_rule *rule = &state->rules[i];
 		char public[IP_ADDR_STRLEN], backend[IP_ADDR_STRLEN];
 
-		json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "name",
-						       rule->forward, "protocol",
-						       proto_name(rule->proto), "public",
-						       ip_addr_format(&rule->public_addr, public),
-						       "ports", rule->ports, "backend",
-						       ip_addr_format(&rule->backend_addr, backend),
-						       "shift", rule->shift));
+		json_array_append_new(
+			array,
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "name", rule->forward,
+				  "protocol", proto_name(rule->proto), "public",
+				  ip_addr_format(&rule->public_addr, public), "ports", rule->ports,
+				  "backend", ip_addr_format(&rule->backend_addr, backend), "shift",
+				  rule->shift, "source", rule->shares ? "masquerade" : "preserve",
+				  "masquerade", masquerade_json(state, rule)));
 	}
 	return array;
 }

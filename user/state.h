@@ -32,6 +32,8 @@ struct state_backend {
  * struct state_rule - one forward, protocol and address family, for people
  * @ports: the public ports as "22,80-90", exclusions taken out
  * @shift: backend port minus public port
+ * @share: masquerade: the first of its entries in state.shares
+ * @shares: how many; 0 when the client's address is preserved
  */
 struct state_rule {
 	char forward[64];
@@ -39,6 +41,8 @@ struct state_rule {
 	struct ip_addr public_addr, backend_addr;
 	char *ports;
 	int shift;
+	uint16_t share;
+	uint8_t shares;
 };
 
 /**
@@ -51,6 +55,7 @@ struct state_rule {
  * @devices, @nexthops, @backends: as in the plan
  * @hooks:      attached programs
  * @rules:      what is forwarded
+ * @pools, @shares, @masquerade_ports: as in the plan
  * @generation: of the rule set that goes with this state
  * @netns:        inode of the network namespace it is loaded in
  * @counters:   names of the counters by index
@@ -75,6 +80,11 @@ struct state {
 	size_t hook_count;
 	struct state_rule *rules;
 	size_t rule_count;
+	struct plan_pool pools[PLAN_POOLS_MAX];
+	size_t pool_count;
+	uint8_t shares[SHARES_MAX];
+	size_t share_count;
+	struct port_set masquerade_ports[PROTO_COUNT];
 	uint64_t netns;
 	uint32_t generation;
 	struct plan_counter counters[COUNTERS_MAX];

@@ -45,6 +45,15 @@ static void fill_hooks(struct state *s, const struct plan *plan)
 	}
 }
 
+static void fill_pools(struct state *s, const struct plan *plan)
+{
+	memcpy(s->pools, plan->pools, sizeof(s->pools));
+	s->pool_count = plan->pool_count;
+	memcpy(s->shares, plan->shares, sizeof(s->shares));
+	s->share_count = plan->share_count;
+	memcpy(s->masquerade_ports, plan->masquerade_ports, sizeof(s->masquerade_ports));
+}
+
 static bool fill_rules(struct state *s, const struct plan *plan, const struct config *config)
 {
 	s->rules = calloc(plan->rule_count, sizeof(*s->rules));
@@ -58,7 +67,9 @@ static bool fill_rules(struct state *s, const struct plan *plan, const struct co
 					   .public_addr = from->public_addr,
 					   .backend_addr = from->backend_addr,
 					   .ports = port_set_format(&from->ports),
-					   .shift = from->shift };
+					   .shift = from->shift,
+					   .share = from->share,
+					   .shares = from->shares };
 		snprintf(to->forward, sizeof(to->forward), "%s",
 			 config->forwards[from->forward].name);
 		if (!to->ports)
@@ -88,6 +99,7 @@ struct state *state_from_plan(const struct plan *plan, const struct config *conf
 	fill_nexthops(s, plan, config);
 	fill_host(s, plan);
 	fill_hooks(s, plan);
+	fill_pools(s, plan);
 	if (fill_rules(s, plan, config))
 		return s;
 	state_free(s);

@@ -29,11 +29,12 @@ static inline void state_sample_init(void)
 }
 
 #define STATE_SAMPLE_CONFIG                                                                        \
-	HOME "[backend.away]\naddress = \"198.18.7.2\"\n"                                          \
+	HOME "masquerade_address = [\"198.18.9.1\", \"198.18.7.1\"]\n"                             \
+	     "[backend.away]\naddress = \"198.18.7.2\"\n"                                          \
 	     "[[forward]]\nname = \"dns\"\nprotocol = [\"tcp\", \"udp\"]\nports = [53, "           \
 	     "\"60-69\"]\n"                                                                        \
-	     "to_port = 1053\nbackend = \"home\"\nsource = \"preserve\"\n" FORWARD_TO("away",      \
-										      "udp", "80")
+	     "to_port = 1053\nbackend = \"home\"\nsource = \"preserve\"\n" FORWARD_TO(             \
+		     "away", "udp", "80") MASQUERADE_TO("home", "udp", "443")
 
 /* A state in which no field is what it is by default. */
 static inline struct state *make_state(void)

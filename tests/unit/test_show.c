@@ -36,9 +36,9 @@ static void expect_out(char *actual, const char *expected)
 
 static const char status_tables[] =
 	"\n"
-	"  FORWARD            PROTO  PUBLIC        PORTS     BACKEND\n"
-	"  tcp-80-and-1-more  tcp    198.51.100.1  80,82-83  198.18.9.2 (ports +1000)\n"
-	"  udp-3478           udp    198.51.100.1  3478      198.18.7.2\n"
+	"  FORWARD            PROTO  PUBLIC        PORTS     BACKEND                   SOURCE\n"
+	"  tcp-80-and-1-more  tcp    198.51.100.1  80,82-83  198.18.9.2 (ports +1000)  preserve\n"
+	"  udp-3478           udp    198.51.100.1  3478      198.18.7.2                preserve\n"
 	"\n"
 	"  DEVICE  HOOK  MODE  WHY\n"
 	"  eth0    tc    tcx   --mode tc\n"
@@ -168,9 +168,10 @@ Test(show, status_json)
 		"\"forwards\": ["
 		"{\"name\": \"tcp-80-and-1-more\", \"protocol\": \"tcp\", \"public\": "
 		"\"198.51.100.1\", \"ports\": \"80,82-83\", \"backend\": \"198.18.9.2\", "
-		"\"shift\": 1000},"
+		"\"shift\": 1000, \"source\": \"preserve\", \"masquerade\": []},"
 		"{\"name\": \"udp-3478\", \"protocol\": \"udp\", \"public\": \"198.51.100.1\", "
-		"\"ports\": \"3478\", \"backend\": \"198.18.7.2\", \"shift\": 0}],"
+		"\"ports\": \"3478\", \"backend\": \"198.18.7.2\", \"shift\": 0, "
+		"\"source\": \"preserve\", \"masquerade\": []}],"
 		"\"hooks\": ["
 		"{\"device\": \"eth0\", \"hook\": \"tc\", \"mode\": \"tcx\", \"reason\": \"--mode "
 		"tc\"},"
@@ -190,6 +191,34 @@ Test(show, status_json)
 		"\"1\"},"
 		"{\"name\": \"net.ipv6.conf.lo.forwarding\", \"before\": \"1\", \"value\": "
 		"\"1\"}]}");
+	state_free(state);
+}
+
+#define MASQUERADED                                                                                \
+	"[backend.home]\naddress = [\"198.18.9.2\", \"2001:db8:9::2\"]\n"                          \
+	"masquerade_address = [\"198.18.9.1\", \"198.51.100.1\", \"198.18.7.1\"]\n" MASQUERADE_TO( \
+		"home", "tcp", "80")
+
+Test(show, what_is_masqueraded_and_as_whom)
+{
+	struct state *state = make_state(MASQUERADED UDP("3478"));
+	char *out = capture(stdout, show_status(state, &world.host, 0));
+	json_t *json = show_status_json(state, &world.host, 0), *forwards;
+
+	cr_expect(strstr(out, "  tcp-80    tcp    198.51.100.1   80     198.18.9.2     "
+			      "masquerade as 198.18.9.1 and 2 more\n"
+			      "  tcp-80    tcp    2001:db8:1::1  80     2001:db8:9::2  "
+			      "masquerade as 2001:db8:9::1\n"
+			      "  udp-3478  udp    198.51.100.1   3478   198.18.9.2     preserve\n"),
+		  "%s", out);
+	free(out);
+	forwards = json_object_get(json, "forwards");
+	expect_json(json_incref(json_array_get(forwards, 0)),
+		    "{\"name\": \"tcp-80\", \"protocol\": \"tcp\", \"public\": \"198.51.100.1\", "
+		    "\"ports\": \"80\", \"backend\": \"198.18.9.2\", \"shift\": 0, \"source\": "
+		    "\"masquerade\", \"masquerade\": [\"198.18.9.1\", \"198.51.100.1\", "
+		    "\"198.18.7.1\"]}");
+	json_decref(json);
 	state_free(state);
 }
 

@@ -67,7 +67,22 @@ static void expect_rules_of(const struct state *a, const struct state *b)
 		cr_expect(ip_addr_equal(&x->backend_addr, &y->backend_addr));
 		cr_expect_str_eq(x->ports, y->ports);
 		cr_expect_eq(x->shift, y->shift);
+		cr_expect_eq(x->share, y->share);
+		cr_expect_eq(x->shares, y->shares);
 	}
+}
+
+static void expect_pools_of(const struct state *a, const struct state *b)
+{
+	cr_assert_eq(a->pool_count, b->pool_count);
+	for (size_t i = 0; i < a->pool_count; i++) {
+		cr_expect(ip_addr_equal(&a->pools[i].addr, &b->pools[i].addr));
+		cr_expect_eq(a->pools[i].proto, b->pools[i].proto);
+	}
+	cr_assert_eq(a->share_count, b->share_count);
+	cr_expect_arr_eq(a->shares, b->shares, a->share_count);
+	for (int proto = 0; proto < PROTO_COUNT; proto++)
+		cr_expect(port_set_equal(&a->masquerade_ports[proto], &b->masquerade_ports[proto]));
 }
 
 static void expect_equal(const struct state *a, const struct state *b)
@@ -89,6 +104,7 @@ static void expect_equal(const struct state *a, const struct state *b)
 	expect_nexthops(a, b);
 	expect_hooks_of(a, b);
 	expect_rules_of(a, b);
+	expect_pools_of(a, b);
 	cr_assert_eq(a->counter_count, b->counter_count);
 	for (size_t i = 0; i < a->counter_count; i++) {
 		cr_expect_str_eq(a->counters[i].forward, b->counters[i].forward);
@@ -141,12 +157,24 @@ Test(state, of_a_plan)
 	cr_expect_eq(state->hooks[1].ifindex, 3);
 	cr_expect_eq(state->hooks[1].kind, ATTACH_XDP_NATIVE);
 	cr_expect_str_eq(state->hooks[1].reason, "--mode native");
-	cr_assert_eq(state->rule_count, 5);
+	cr_assert_eq(state->rule_count, 7);
+	cr_expect_eq(state->rules[4].shares, 0);
+	cr_expect_str_eq(state->rules[5].forward, "udp-443");
+	cr_expect_eq(state->rules[5].shares, 2);
+	cr_expect_eq(state->rules[6].share, 2);
+	cr_expect_eq(state->rules[6].shares, 1);
+	cr_assert_eq(state->pool_count, 3);
+	cr_expect_eq(state->pools[2].proto, PROTO_UDP);
+	cr_expect(ip_addr_equal(&state->pools[0].addr, &world.plan->pools[0].addr));
+	cr_assert_eq(state->share_count, 3);
+	cr_expect_eq(state->shares[2], 2);
+	cr_expect(port_set_is_empty(&state->masquerade_ports[PROTO_TCP]));
+	cr_expect_eq(port_set_count(&state->masquerade_ports[PROTO_UDP]), 65536 - 1024);
 	cr_expect_str_eq(state->rules[1].forward, "dns");
 	cr_expect_eq(state->rules[1].proto, PROTO_UDP);
 	cr_expect_str_eq(state->rules[1].ports, "53,60-69");
 	cr_expect_eq(state->rules[1].shift, 1000);
-	cr_assert_eq(state->counter_count, 4);
+	cr_assert_eq(state->counter_count, 5);
 	cr_expect_str_eq(state->counters[0].forward, "gone");
 	cr_expect_str_eq(state->counters[3].forward, "udp-80");
 	state_free(state);

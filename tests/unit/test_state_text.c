@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "state_internal.h"
 #include "state_sample.h"
 
 TestSuite(state_text, .init = state_sample_init, .fini = world_fini);
@@ -131,6 +132,21 @@ Test(state_text, values_out_of_range)
 		{ "[\"gone\",1]", "[\"gone\",-1]" },
 		{ "\"reserved_before\":\"9000-9001\"", "\"reserved_before\":\"9001-9000\"" },
 		{ "\"reserved\":\"", "\"reserved\":\"x" },
+		{ "[\"198.18.9.1\",1]", "[\"198.18.9.1\",2]" },
+		{ "[\"198.18.9.1\",1]", "[\"198.18.9.1\",-1]" },
+		{ "[\"198.18.9.1\",1]", "[\"198.18.9.\",1]" },
+		{ "[\"198.18.9.1\",1]", "\"198.18.9.1\"" },
+		{ "\"pools\":[", "\"pools\":null,\"pools_\":[" },
+		{ "\"shares\":[0,1,2]", "\"shares\":[0,1,3]" },
+		{ "\"shares\":[0,1,2]", "\"shares\":[0,1,-1]" },
+		{ "\"shares\":[0,1,2]", "\"shares\":[0,1,\"2\"]" },
+		{ "\"shares\":[0,1,2]", "\"shares\":{}" },
+		{ "\"share\":2,\"shares\":1", "\"share\":3,\"shares\":1" },
+		{ "\"share\":2,\"shares\":1", "\"share\":2,\"shares\":-1" },
+		{ "\"share\":2,\"shares\":1", "\"share\":-1,\"shares\":1" },
+		{ "\"share\":2,\"shares\":1", "\"share\":2,\"shares\":257" },
+		{ "\"masquerade_tcp\":\"\"", "\"masquerade_tcp\":\"x\"" },
+		{ "\"masquerade_udp\":\"1024", "\"masquerade_udp\":\"x" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -164,6 +180,33 @@ Test(state_text, more_than_there_is_room_for)
 	expect_refused_more("counters", COUNTERS_MAX - 3, "[\"x\",0],");
 }
 
+/* One that could only preserve. */
+Test(state_text, keys_that_an_earlier_version_did_not_have)
+{
+	static const char *const keys[] = { "pools", "shares", "masquerade_tcp", "masquerade_udp" };
+	struct state *state = make_state();
+	char *text, *key = NULL, quoted[32];
+
+	state->rule_count -= 2; /* those that masquerade */
+	text = state_to_text(state);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		snprintf(quoted, sizeof(quoted), "\"%s\":", keys[i]);
+		/* The last one: rules have keys of the same name, which are in force. */
+		for (char *next = text; (next = strstr(next, quoted)); next++)
+			key = next;
+		cr_assert(key, "%s", quoted);
+		key[1] = '_';
+	}
+	state = state_from_text(text);
+	cr_assert(state, "%m: %s", text);
+	cr_expect_eq(state->rule_count, 5);
+	cr_expect_eq(state->rules[4].shares, 0);
+	cr_expect_eq(state->pool_count + state->share_count, 0);
+	cr_expect(port_set_is_empty(&state->masquerade_ports[PROTO_UDP]));
+	state_free(state);
+	free(text);
+}
+
 Test(state_text, keys_of_a_later_version_are_passed_over)
 {
 	struct state *state;
@@ -172,7 +215,7 @@ Test(state_text, keys_of_a_later_version_are_passed_over)
 	state = state_read(BPFFS, "eth0");
 	cr_assert(state, "%m");
 	cr_expect_eq(state->abi, XDPFWD_ABI_VERSION);
-	cr_expect_eq(state->rule_count, 5);
+	cr_expect_eq(state->rule_count, 7);
 	state_free(state);
 }
 
