@@ -36,7 +36,7 @@ _xdpfwd() {
 			case $command in
 			'') words=$("$program" --help 2>/dev/null |
 				sed -n '/^Options/q; s/^  \([a-z][a-z]*\) .*/\1/p') ;;
-			load | reload | unload | status | stats) words=$(ls /sys/class/net) ;;
+			load | reload | unload | status | stats | metrics) words=$(ls /sys/class/net) ;;
 			presets) words=$("$program" presets 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
 			esac
 		fi
