@@ -77,6 +77,7 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 	__u32 now = flow_now();
 	struct flow *flow = flow_find(t, rule, now);
 	struct edit *edit = &t->edit;
+	__be16 sport, dport;
 	enum reason reason;
 	struct pool *pool;
 
@@ -93,13 +94,14 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 	}
 	flow_note(flow, t, DIR_IN, now);
 	pool = &rs->pools[(t->slot >> 16) & (POOLS_MAX - 1)];
+	sport = bpf_htons(t->slot);
+	dport = bpf_htons(bpf_ntohs(t->key.public_port) + rule->shift);
 	edit->src = pool->addr;
-	edit->sport = bpf_htons(t->slot);
 	edit->dst = rule->backend_addr;
-	edit->dport = bpf_htons(bpf_ntohs(t->key.public_port) + rule->shift);
-	edit->addr_delta = csum_add(rule->csum_delta, csum_delta_addr(&t->key.client, &edit->src));
-	edit->port_delta = csum_add(csum_delta(t->key.client_port, edit->sport),
-				    csum_delta(t->key.public_port, edit->dport));
+	edit->ports = ports_pair(sport, dport);
+	edit->addr_delta = csum_add(rule->csum_delta, csum_delta_addr(&t->key.client, &pool->addr));
+	edit->port_delta = csum_add(csum_delta(t->key.client_port, sport),
+				    csum_delta(t->key.public_port, dport));
 	return 0;
 }
 
@@ -118,10 +120,7 @@ static __always_inline enum reason track_out(struct ruleset *rs, struct track *t
 	if (flow_is_over(flow, rule, t->proto, now))
 		return REASON_NO_FLOW;
 	t->key.client = flow->client;
-	t->key.client_port = flow->client_port;
-	t->key.public_port = flow->public_port;
-	t->key.rule = flow->rule;
-	t->key.zero = 0;
+	t->key.tail = key_tail(ports_pair(flow->client_port, flow->public_port), flow->rule);
 	if (t->tcp & TCP_SYN)
 		flow->ack = t->seq + 1;
 	/* An answered flow is not one of the flood that pushes it out. */
@@ -130,13 +129,12 @@ static __always_inline enum reason track_out(struct ruleset *rs, struct track *t
 		bpf_map_update_elem(&flows_new, &t->key, &t->slot, BPF_NOEXIST);
 	flow_note(flow, t, DIR_OUT, now);
 	edit->src = rule->public_addr;
-	edit->sport = t->key.public_port;
-	edit->dst = t->key.client;
-	edit->dport = t->key.client_port;
-	sport = bpf_htons(bpf_ntohs(t->key.public_port) + rule->shift);
-	edit->addr_delta = csum_add(~rule->csum_delta, csum_delta_addr(&t->dst, &edit->dst));
-	edit->port_delta = csum_add(csum_delta(sport, edit->sport),
-				    csum_delta(bpf_htons(t->slot), edit->dport));
+	edit->dst = flow->client;
+	edit->ports = ports_pair(flow->public_port, flow->client_port);
+	sport = bpf_htons(bpf_ntohs(flow->public_port) + rule->shift);
+	edit->addr_delta = csum_add(~rule->csum_delta, csum_delta_addr(&t->dst, &flow->client));
+	edit->port_delta = csum_add(csum_delta(sport, flow->public_port),
+				    csum_delta(bpf_htons(t->slot), flow->client_port));
 	return 0;
 }
 
@@ -174,10 +172,7 @@ static __always_inline enum reason translate_flow(void *data, void *data_end,
 	if (!t)
 		return REASON_NO_RULESET;
 	t->key.client = pkt->src;
-	t->key.client_port = pkt->sport;
-	t->key.public_port = pkt->dport;
-	t->key.rule = match->in;
-	t->key.zero = 0;
+	t->key.tail = key_tail(pkt->ports, match->in);
 	t->dst = pkt->dst;
 	t->slot = match->slot;
 	t->proto = pkt->proto;
@@ -194,9 +189,15 @@ static __always_inline enum reason translate_flow(void *data, void *data_end,
 		reason = flow_begin(0) ?: flow_track(DIR_IN);
 	if (reason)
 		return reason;
-	if (edit != &t->edit)
-		*edit = t->edit;
 	match->slot = t->slot;
+	if (edit == &t->edit)
+		return 0;
+	/* Field by field, as it was written: a wider load would have to wait for the stores. */
+	edit->src = t->edit.src;
+	edit->dst = t->edit.dst;
+	edit->ports = t->edit.ports;
+	edit->addr_delta = t->edit.addr_delta;
+	edit->port_delta = t->edit.port_delta;
 	return 0;
 }
 
