@@ -19,6 +19,16 @@ static __always_inline __u32 flow_now(void)
 	return clock_now_ns() >> FLOW_TICK_SHIFT;
 }
 
+/* key_tail() - the end of a key in one store, which the hash can load again at once */
+static __always_inline __u64 key_tail(__u32 ports, __u16 rule)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u64)rule << 32 | ports;
+#else
+	return (__u64)ports << 32 | (__u32)rule << 16;
+#endif
+}
+
 /* flow_is_of() - does the flow belong to this client, port and rule? */
 static __always_inline bool flow_is_of(const struct flow *flow, const struct flow_key *key)
 {

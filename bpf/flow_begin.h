@@ -19,6 +19,7 @@
  * @seq, @ack: TCP, in host order
  * @proto, @tcp: PROTO_* and TCP_*
  * @edit:  answer: how the packet is to look
+ * @action: TC: what the program is to return
  */
 struct track {
 	struct flow_key key;
@@ -26,6 +27,7 @@ struct track {
 	__u32 slot, seq, ack;
 	__u8 proto, tcp, pad[2];
 	struct edit edit;
+	__s32 action;
 };
 
 /* Global functions take no pointers before 5.13: this is where their arguments are. */

@@ -179,11 +179,17 @@ _Static_assert(sizeof(struct rule) == 64, "a rule is one cache line");
  * @client, @client_port: the client, port in network order
  * @public_port: the port it talks to, in network order
  * @rule:        the rule that took it; stands for public address, protocol and backend
+ * @tail:        all of these in one word
  */
 struct flow_key {
 	struct ip_addr client;
-	__be16 client_port, public_port;
-	__u16 rule, zero;
+	union {
+		struct {
+			__be16 client_port, public_port;
+			__u16 rule, zero;
+		};
+		__u64 tail;
+	};
 };
 _Static_assert(sizeof(struct flow_key) == 24, "layout of struct flow_key");
 
