@@ -4,10 +4,10 @@
 A packet here starts with its IP header. Addresses are in bytes, 4 or 16 of them.
 """
 
+import contextlib
 import ctypes
 import errno
 import fcntl
-import os
 import select
 import socket
 import struct
@@ -122,35 +122,40 @@ def parse(data):
     return Packet(proto, src, sport, dst, dport, at, data)
 
 
+@contextlib.contextmanager
+def in_node(lab, node):
+    """Sockets that are made inside belong to that node of the lab."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/self/ns/net", "rb") as here, \
+            open(f"/run/netns/xf-{lab}-{node}", "rb") as there:
+        if libc.setns(there.fileno(), 0):
+            raise OSError(ctypes.get_errno(), f"setns to {node}")
+        try:
+            yield
+        finally:
+            libc.setns(here.fileno(), 0)
+
+
+def mac_address(device):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        return fcntl.ioctl(sock, SIOCGIFHWADDR, struct.pack("32s", device.encode()))[18:24]
+
+
 class Cable:
     """The end of a cable at a node of a lab, NODE/DEVICE, and the far end it leads to."""
 
     def __init__(self, lab, near, far):
-        here = os.open("/proc/self/ns/net", os.O_RDONLY)
-        far_mac = self._enter(lab, far)[1]
-        device, near_mac = self._enter(lab, near)
-        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
-        self.sock.bind((device, ETH_P_ALL))
-        self._setns(here)
-        os.close(here)
+        node, device = far.split("/")
+        with in_node(lab, node):
+            far_mac = mac_address(device)
+        node, device = near.split("/")
+        with in_node(lab, node):
+            near_mac = mac_address(device)
+            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+            self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+            self.sock.bind((device, ETH_P_ALL))
         self.header = {4: far_mac + near_mac + struct.pack("!H", ETH_P_IP),
                        6: far_mac + near_mac + struct.pack("!H", ETH_P_IPV6)}
-
-    @staticmethod
-    def _setns(fd):
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.setns(fd, 0):
-            raise OSError(ctypes.get_errno(), "setns")
-
-    def _enter(self, lab, place):
-        node, device = place.split("/")
-        fd = os.open(f"/run/netns/xf-{lab}-{node}", os.O_RDONLY)
-        self._setns(fd)
-        os.close(fd)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            answer = fcntl.ioctl(sock, SIOCGIFHWADDR, struct.pack("32s", device.encode()))
-        return device, answer[18:24]
 
     def send(self, packet, padding=b""):
         frame = self.header[packet[0] >> 4] + packet + padding
