@@ -147,7 +147,7 @@ e2e_agent eth0
 pings 100
 check_soon "counters go on over kill, load and reload" says $((before + 200)) "$packets"
 for metric in $(lab_xdpfwd metrics | sed -n 's/^# TYPE \(xdpfwd_.*\) counter$/\1/p'); do
-	check_equal "Prometheus never saw $metric go back" 0 "$(ask "sum(resets($metric[10m]))")"
+	check_equal "Prometheus never saw $metric go back" 0 "$(ask "sum(resets(${metric}[10m]))")"
 done
 check_equal "but the agent was another one" 1 "$(ask 'changes(process_start_time_seconds[10m]) > bool 0')"
 
