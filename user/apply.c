@@ -341,6 +341,10 @@ int apply_plan(const struct apply_request *request, const struct state *old,
 		free(t);
 		return -ENOMEM;
 	}
+	if (request->following && old) {
+		t->new->loaded_at = old->loaded_at;
+		t->new->reload_failed = old->reload_failed;
+	}
 	err = loader_open(request->bpffs, t->new->iface, request->config->flows_max, &t->loaded,
 			  diags);
 	if (!err) {
