@@ -26,8 +26,8 @@ static __always_inline struct flow *flow_find(struct track *t, const struct rule
 /*
  * flow_reopen() - a new SYN on a connection that was over begins it again, with the same port
  *
- * One that was closed is among the new flows since, and has to be confirmed again; one that was only
- * reset has not moved.
+ * One that was closed is among the new flows since, and has to be confirmed again; one that was
+ * only reset has not moved.
  */
 static __always_inline void flow_reopen(struct ruleset *rs, struct flow *flow,
 					const struct track *t)
@@ -188,11 +188,10 @@ static __always_inline enum reason translate_flow(void *data, void *data_end,
 	t->dst = pkt->dst;
 	t->slot = match->slot;
 	t->proto = pkt->proto;
-	t->tcp = 0;
+	t->tcp = pkt->tcp;
 	if (pkt->proto == PROTO_TCP) {
 		if ((void *)(tcp + 1) > data_end)
 			return REASON_BAD_LENGTH;
-		t->tcp = ((__u8 *)tcp)[13];
 		t->seq = bpf_ntohl(tcp->seq);
 		t->ack = bpf_ntohl(tcp->ack_seq);
 	}

@@ -48,19 +48,21 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, c
 	reason = translate(rs, data, data_end, &pkt, &match, &scratch->edit);
 	if (reason)
 		return reason;
-	reason = hop_find_tc(skb, rs, &pkt, &match, &scratch->edit, family, &hop, &egress);
+	reason = hop_find_tc(skb, rs, &pkt, &match, scratch, family, &hop, &egress);
 	if (reason)
 		return reason;
 	reason = tc_prepare(skb, &pkt, egress, is_l3);
 	if (reason)
 		return reason;
 	reason = emit_tc(skb, &pkt, &scratch->edit, family);
+	if (!reason && is_syn(&pkt))
+		reason = tc_clamp_mss(skb, pkt.l4_off, mss_limit(rs, &match, family));
 	if (!reason && hop.has_mac)
 		reason = tc_store_mac(skb, &hop, family, is_l3);
 	if (reason)
 		return reason;
 	count_match(rs, &match, tc_segments(skb, &pkt), pkt.l3_len);
-	scratch->action = tc_send(egress, &hop);
+	scratch->action = tc_send(egress, &hop, scratch);
 	return REASON_FORWARDED;
 }
 

@@ -29,7 +29,9 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 	reason = check_l4(data, data_end, &pkt, family);
 	if (reason)
 		return reason;
-	reason = xdp_can_send(rs, &match) ?: translate(rs, data, data_end, &pkt, &match, &edit);
+	if (is_syn(&pkt))
+		reason = mss_check_xdp(data, data_end, rs, &pkt, &match, family);
+	reason = reason ?: xdp_can_send(rs, &match) ?: translate(rs, data, data_end, &pkt, &match, &edit);
 	if (reason)
 		return reason;
 	reason = hop_find_xdp(ctx, rs, &pkt, &match, &edit, family, &hop);

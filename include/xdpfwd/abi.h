@@ -64,12 +64,13 @@ static inline _Bool reason_is_drop(enum reason reason)
  * @ifindex: its index
  * @mac:     its address; frames for another one are not ours
  * @is_l3:   its packets start with the IP header
+ * @mtu:     largest IP packet in bytes, 0 when unknown; kept by the agent
  */
 struct device {
 	__u32 ifindex;
 	__u8 mac[6];
 	__u16 is_l3;
-	__u8 pad[4];
+	__u32 mtu;
 };
 _Static_assert(sizeof(struct device) == 16, "layout of struct device");
 
@@ -153,6 +154,8 @@ enum flow_timeout { TIMEOUT_UDP, TIMEOUT_TCP_ESTABLISHED, TIMEOUT_TCP_TRANSITORY
  * @share:        masquerade: the first of its entries in ruleset.shares
  * @shares:       how many; 0 for a forward that preserves the client's address
  * @mid_stream:   a TCP connection may be taken up in the middle
+ * @clamp_mss:    TCP connections are told what the devices can carry
+ * @reject:       a refused new flow is answered, not only dropped
  *
  * A rule keeps its index as long as all of public_addr, backend_addr, shift, counter and protocol
  * stay the same, for flows refer to it. An index that is no longer used holds zeros.
@@ -170,7 +173,9 @@ struct rule {
 	__u16 share;
 	__u8 shares;
 	__u8 mid_stream;
-	__u8 pad[4];
+	__u8 clamp_mss;
+	__u8 reject;
+	__u8 pad[2];
 };
 _Static_assert(sizeof(struct rule) == 64, "a rule is one cache line");
 
