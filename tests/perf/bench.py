@@ -59,7 +59,7 @@ def measure_floods(bench, data, quick):
         core.FLOWS.remove(1_000_000)
     data["rows"] = [{"key": row.key, "label": row.label, "what": row.what,
                      "unavailable": row.unavailable} for row in rows]
-    data["one_core"] = core.one_core(live, quick, say)
+    data["one_core"], data["not_confirmed"] = core.one_core(live, quick, say)
     data["overloaded"] = core.overloaded(live, quick, say)
     return live
 
