@@ -119,7 +119,7 @@ static __always_inline int generate(struct xdp_md *ctx, const int family, const 
 	if (family == AF_INET)
 		*(__sum16 *)(data + 24) = fold(gen.ip_sum + low);
 	sum += ports[0] + ports[1] + low;
-	ports[3] = fold(sum);
+	ports[3] = fold(sum) ?: 0xffff; /* 0 would mean: no checksum */
 	return bpf_redirect(gen.ifindex, 0);
 }
 
