@@ -18,6 +18,7 @@ sys.dont_write_bytecode = True # the tree stays as it is
 
 import core
 import cost
+import cost_masquerade
 import goals
 import lab
 import picture
@@ -86,6 +87,7 @@ def main():
     with lab.Bench() as bench:
         rows = measure_floods(bench, data, args.quick)
         data["cost"] = cost.programs(bench, rows, args.quick, say)
+        data["cost"] += cost_masquerade.programs(bench, args.quick, say)
         data["scale"] = scale.rules(bench, args.quick, say)
         data["reload"] = scale.reload_under_traffic(bench, say)
     data["sockets"] = [] if args.quick else sockets.measure(say)
