@@ -79,9 +79,9 @@ def begin(row, family, first, flows):
     return confirmed
 
 
-def warm_up(row, family, flows):
+def warm_up(row, family, flows, step=BEGUN_AT_ONCE):
     """Let a forwarder that keeps flows see each of them, three times; how many it did not take."""
-    step = BEGUN_AT_ONCE if row.moves else flows
+    step = step if row.moves else flows
     confirmed = sum(begin(row, family, first, min(step, flows - first))
                     for first in range(0, flows, step))
     if row.moves:
