@@ -19,6 +19,7 @@ sys.dont_write_bytecode = True # the tree stays as it is
 import core
 import cost
 import cost_masquerade
+import flows
 import goals
 import lab
 import picture
@@ -85,10 +86,13 @@ def main():
     started = time.monotonic()
     data = {"quick": args.quick}
     with lab.Bench() as bench:
+        at_rest = flows.Footprint(bench)
         rows = measure_floods(bench, data, args.quick)
         data["cost"] = cost.programs(bench, rows, args.quick, say)
         data["cost"] += cost_masquerade.programs(bench, args.quick, say)
         data["scale"] = scale.rules(bench, args.quick, say)
+        data["flows"] = flows.measure(bench, args.quick, say)
+        data["footprint"] = at_rest.figures()
         data["reload"] = scale.reload_under_traffic(bench, say)
     data["sockets"] = [] if args.quick else sockets.measure(say)
     data["host"] = host(started)
