@@ -53,12 +53,14 @@ def host(started):
 def measure_floods(bench, data, quick):
     say("setting up the ways to forward")
     rows = ways.all_rows()
-    for row in rows:
-        row.set_up(bench)
-    live = [row for row in rows if not row.unavailable]
-    if not quick and not core.conntrack_room(bench, live):
+    if not quick and not core.has_room(rows):
         say("not enough memory for 1,000,000 flows: left out")
         core.FLOWS.remove(1_000_000)
+    for row in rows:
+        row.set_up(bench, core.QUICK_FLOWS if quick else max(core.FLOWS))
+    live = [row for row in rows if not row.unavailable]
+    if not quick:
+        core.conntrack_room(bench, live)
     data["rows"] = [{"key": row.key, "label": row.label, "what": row.what,
                      "unavailable": row.unavailable} for row in rows]
     data["one_core"], data["not_confirmed"] = core.one_core(live, quick, say)

@@ -6,11 +6,13 @@ import json
 import cost
 from forwarder import UNLIMITED, masquerade_text
 from core import spread
-from lab import HOME, INNER, TUNNELLED, Edge
+from lab import HOME, INNER, MASQUERADE, TUNNELLED, Edge
 
-NEW = 16_384 # flows begun in a round: as many clients, one packet each
+NEW = 4_096 # flows begun in a round: as many clients, one packet each
+REFUSED = 16_384
 FULL = 65_536 # more than one address has ports
 FULL_ROUNDS = 5
+ADDRESSES = 8 # of each family: ports of flows that have just ended are not given to new ones
 XDP = {"in": ("xdpfwd_xdp", "pub0"), "out": ("xdpfwd_xdp", "in0")}
 TC = {"in": ("xdpfwd_tc", "pub0"), "out": ("xdpfwd_tc", "in0")}
 TUNNEL = {"in": ("xdpfwd_tc", "pub0"), "out": ("xdpfwd_tc_l3", "tun0")}
@@ -70,15 +72,12 @@ def several(each):
 
 
 def begun(edge, tool, rounds):
-    """New flows: while there are free ports, and when all are taken by others that are new."""
-    def new(column, family, label, clients=NEW):
-        return figure(tool, column, f"masquerade in, IPv{family} UDP, {label}",
-                      ETHERNET[column]["in"], cost.packet(family, "udp", "in", HOME), 1,
-                      clients=clients)
-
+    """New flows, while there are free ports."""
     def new_on_free_port(column, family):
         edge.xdpfwd("flows", "flush", "pub0")
-        one = new(column, family, "new flow")
+        one = figure(tool, column, f"masquerade in, IPv{family} UDP, new flow",
+                     ETHERNET[column]["in"], cost.packet(family, "udp", "in", HOME), 1,
+                     clients=NEW)
         flows = json.loads(edge.xdpfwd("flows", "count", "pub0", "--json"))["flows"]
         if flows < NEW:
             raise RuntimeError(f"{flows} flows, not {NEW}")
@@ -87,12 +86,15 @@ def begun(edge, tool, rounds):
     for family in (4, 6):
         for column in ETHERNET:
             yield several([new_on_free_port(column, family) for _ in range(rounds)])
-    for _ in range(FULL_ROUNDS):
-        new("XDP", 4, "", FULL)
-    for column in ETHERNET:
-        yield several([new(column, 4, "new flow that takes another's port")
-                       for _ in range(rounds)])
-    edge.xdpfwd("flows", "flush", "pub0")
+
+
+def begun_full(tool, rounds):
+    """New flows when all ports of the only address are taken by others that are new."""
+    packet = cost.packet(4, "udp", "in", HOME)
+    tool.ask(*XDP["in"], *packet, FULL_ROUNDS, FULL)
+    for column, ways in ETHERNET.items():
+        yield figure(tool, column, "masquerade in, IPv4 UDP, new flow that takes another's port",
+                     ways["in"], packet, rounds, clients=REFUSED)
 
 
 def refused(edge, rounds):
@@ -106,7 +108,7 @@ def refused(edge, rounds):
         # The first to look for so many clients would fetch all of the index into the cache.
         tool.ask(*XDP["in"], *packet, 1, 4 * FULL)
         return [figure(tool, column, f"refused, {label}", ways["in"], packet, rounds, cost.DROP,
-                       NEW) for column, ways in ETHERNET.items()]
+                       REFUSED) for column, ways in ETHERNET.items()]
 
     with contextlib.ExitStack() as stack:
         tool = load(stack, new_flows_per_second=1)
@@ -119,12 +121,13 @@ def refused(edge, rounds):
         yield from both(tool, "no port is left, IPv4 UDP", cost.packet(4, "udp", "in", HOME))
 
 
-def load(bench, name, mode, home):
+def load(bench, name, mode, home, addresses):
     edge = Edge(bench, name)
     if home is TUNNELLED:
         edge.add_tunnel()
-    edge.load_text(masquerade_text(home.values(), INNER.values(), ("tcp", "udp"), **UNLIMITED),
-                   mode)
+    edge.add_masquerade_addresses(addresses)
+    edge.load_text(masquerade_text(home.values(), addresses or INNER.values(), ("tcp", "udp"),
+                                   **UNLIMITED), mode)
     return edge
 
 
@@ -132,10 +135,14 @@ def programs(bench, quick, say):
     """Figures as those of cost.programs(), in the same columns."""
     say("cost of masquerade")
     rounds = 5 if quick else 11
-    edge, tunnel = load(bench, "costs", "native", HOME), load(bench, "costs-l3", "tc", TUNNELLED)
+    addresses = [address for family in (4, 6) for address in MASQUERADE[family][:ADDRESSES]]
+    edge, one = (load(bench, name, "native", HOME, some)
+                 for name, some in (("costs", addresses), ("costs-one", [])))
+    tunnel = load(bench, "costs-l3", "tc", TUNNELLED, [])
     tool = edge.start_cost()
     results = list(known(edge, tool, ETHERNET, HOME, rounds))
     results += begun(edge, tool, rounds)
+    results += begun_full(one.start_cost(), rounds)
     results += known(tunnel, tunnel.start_cost(),
                      {L3[way]: {way: TUNNEL[way]} for way in ("in", "out")}, TUNNELLED, rounds)
     return results + list(refused(Edge(bench, "refuses"), rounds))

@@ -21,11 +21,12 @@ PUBLIC = {4: "198.51.100.2", 6: "2001:db8:51::2"}
 GATEWAY = {4: "198.51.100.1", 6: "2001:db8:51::1"}
 INNER = {4: "198.18.9.1", 6: "2001:db8:9::1"}
 HOME = {4: "198.18.9.2", 6: "2001:db8:9::2"}
-# What home may see instead of the clients: a flow's port is unique for each, so 1,000,000 flows take
-# some. As many as there can be pools of ports, of which there are 63.
+# What home may see instead of the clients. A flow's port is unique for each of them, so 1,000,000
+# flows take some; there can be 63, and a flow finds its port at once while half of them are free.
 MASQUERADE = {4: [f"198.18.9.{100 + i}" for i in range(32)],
               6: [f"2001:db8:9::{100 + i}" for i in range(31)]}
-MASQUERADE_FLOWS = 2_100_000 # every flow of a run, both families
+FLOWS_FOR_EACH = 32_000
+FLOWS_LEAST = 262_144 # room, so that those not confirmed yet have it, too
 TUNNELLED = {4: "198.18.8.2", 6: "2001:db8:8::2"} # home, when it is behind a tunnel
 CLIENTS = {4: "198.19.0.0", 6: "2001:db8:113::"}
 KEPT = "20000-21999" # ports that the host keeps for itself; all others can be forwarded
@@ -166,12 +167,13 @@ class Edge:
         """Forward with xdpfwd so that the clients' addresses are kept."""
         self.load_text(config_text(home or HOME, '["49152-65535"]'), mode, agent)
 
-    def masquerade(self, mode):
-        """The same so that home sees addresses of this host, with room for all flows."""
-        addresses = MASQUERADE[4] + MASQUERADE[6]
+    def masquerade(self, mode, flows):
+        """The same so that home sees addresses of this host; room for @flows of each family."""
+        addresses = [address for family in (4, 6)
+                     for address in MASQUERADE[family][:flows // FLOWS_FOR_EACH + 1]]
         self.add_masquerade_addresses(addresses)
-        self.load_text(masquerade_text(HOME.values(), addresses, flows=MASQUERADE_FLOWS,
-                                       **UNLIMITED), mode)
+        self.load_text(masquerade_text(HOME.values(), addresses, **UNLIMITED,
+                                       flows=max(2 * flows, FLOWS_LEAST)), mode)
 
     def load_text(self, config, mode, agent=True):
         # The range of the test covers the host's own ports, which it must keep.

@@ -3,7 +3,7 @@
 import dataclasses
 
 from lab import CLIENTS, HOME, INNER, PUBLIC, Edge
-from tools import FLOWS, Unavailable
+from tools import Unavailable
 
 
 @dataclasses.dataclass
@@ -11,7 +11,7 @@ class Row:
     """One way to forward.
 
     @rewrites: "none", "dnat" or "masquerade"; @tracks: keeps flows; @moves: to other ports, which
-    are known from its records.
+    are known from its records; @slow: goes through skbs.
     """
 
     key: str
@@ -20,17 +20,19 @@ class Row:
     rewrites: str
     tracks: bool = False
     moves: bool = False
+    slow: bool = False
     edge: Edge = None
     unavailable: str = ""
 
-    def set_up(self, bench):
+    def set_up(self, bench, flows):
+        """Make it ready for so many flows."""
         try:
             self.edge = Edge(bench, self.key.replace("_", "-"))
-            SET_UP[self.key](self.edge)
+            SET_UP[self.key](self.edge, flows)
             self.edge.start_flood(bare=self.key == "bare")
             if not self.moves:
                 for family in (4, 6):
-                    self.edge.replies(max(FLOWS), *self.reply_to(family))
+                    self.edge.replies(flows, *self.reply_to(family))
         except Unavailable as reason:
             self.unavailable = str(reason)
 
@@ -51,15 +53,15 @@ class Row:
 
 
 SET_UP = {
-    "bare": lambda edge: None,
-    "xdp": lambda edge: edge.load("native"),
-    "xdp_fib": lambda edge: edge.load("native", agent=False),
-    "xdp_masq": lambda edge: edge.masquerade("native"),
-    "tc": lambda edge: edge.load("tc"),
-    "tc_masq": lambda edge: edge.masquerade("tc"),
-    "route": Edge.forwarding,
-    "nft": Edge.nftables,
-    "ipt": Edge.iptables,
+    "bare": lambda edge, flows: None,
+    "xdp": lambda edge, flows: edge.load("native"),
+    "xdp_fib": lambda edge, flows: edge.load("native", agent=False),
+    "xdp_masq": lambda edge, flows: edge.masquerade("native", flows),
+    "tc": lambda edge, flows: edge.load("tc"),
+    "tc_masq": lambda edge, flows: edge.masquerade("tc", flows),
+    "route": lambda edge, flows: edge.forwarding(),
+    "nft": lambda edge, flows: edge.nftables(),
+    "ipt": lambda edge, flows: edge.iptables(),
 }
 
 
@@ -73,12 +75,13 @@ def all_rows():
             "is asked for the next hop of every packet", "dnat"),
         Row("xdp_masq", "xdpfwd masquerade, XDP", "the same with `source = \"masquerade\"`",
             "masquerade", tracks=True, moves=True),
-        Row("tc", "xdpfwd preserve, TC", "`load --mode tc`, the agent running", "dnat"),
+        Row("tc", "xdpfwd preserve, TC", "`load --mode tc`, the agent running", "dnat", slow=True),
         Row("tc_masq", "xdpfwd masquerade, TC", "the same with `source = \"masquerade\"`",
-            "masquerade", tracks=True, moves=True),
-        Row("route", "kernel routing", "`ip_forward`, nothing rewritten, nothing tracked", "none"),
+            "masquerade", tracks=True, moves=True, slow=True),
+        Row("route", "kernel routing", "`ip_forward`, nothing rewritten, nothing tracked", "none",
+            slow=True),
         Row("nft", "nftables DNAT + masquerade", "the usual two rules, and conntrack",
-            "masquerade", tracks=True),
+            "masquerade", tracks=True, slow=True),
         Row("ipt", "iptables DNAT + masquerade", "the same with `iptables`", "masquerade",
-            tracks=True),
+            tracks=True, slow=True),
     ]
