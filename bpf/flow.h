@@ -5,11 +5,6 @@
 
 #include "lookup.h"
 
-#define TCP_FIN 0x01
-#define TCP_SYN 0x02
-#define TCP_RST 0x04
-#define TCP_ACK 0x10
-
 /* How far a client's acknowledgement may be ahead of the backend's SYN and still confirm a flow. */
 #define CONFIRM_WINDOW (1 << 20)
 

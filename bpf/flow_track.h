@@ -23,10 +23,22 @@ static __always_inline struct flow *flow_find(struct track *t, const struct rule
 	return flow;
 }
 
-/* flow_reopen() - a new SYN on a connection that was over begins it again, with the same port */
-static __always_inline void flow_reopen(struct flow *flow)
+/*
+ * flow_reopen() - a new SYN on a connection that was over begins it again, with the same port
+ *
+ * One that was closed is among the new flows since, and has to be confirmed again; one that was
+ * only reset has not moved.
+ */
+static __always_inline void flow_reopen(struct ruleset *rs, struct flow *flow,
+					const struct track *t)
 {
-	flow->half[DIR_IN].flags &= FLOW_CONFIRMED; /* it stays where it is in the indices */
+	__u8 kept = flow->half[DIR_IN].flags & FLOW_CONFIRMED;
+
+	if (kept && flow_is_closed(flow)) {
+		source_release(rs, &t->key.client);
+		kept = 0;
+	}
+	flow->half[DIR_IN].flags = kept;
 	flow->half[DIR_OUT].flags = 0;
 }
 
@@ -85,7 +97,7 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 		return REASON_NO_FLOW;
 	if (t->proto == PROTO_TCP && (t->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
 	    (flow_is_closed(flow) || flow_is_reset(flow)))
-		flow_reopen(flow);
+		flow_reopen(rs, flow, t);
 	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) && flow_is_answered(flow, t)) {
 		reason = flow_confirm(0);
 		if (reason)
@@ -176,11 +188,10 @@ static __always_inline enum reason translate_flow(void *data, void *data_end,
 	t->dst = pkt->dst;
 	t->slot = match->slot;
 	t->proto = pkt->proto;
-	t->tcp = 0;
+	t->tcp = pkt->tcp;
 	if (pkt->proto == PROTO_TCP) {
 		if ((void *)(tcp + 1) > data_end)
 			return REASON_BAD_LENGTH;
-		t->tcp = ((__u8 *)tcp)[13];
 		t->seq = bpf_ntohl(tcp->seq);
 		t->ack = bpf_ntohl(tcp->ack_seq);
 	}

@@ -17,6 +17,7 @@
  * @src, @dst, @sport, @dport: its tuple, ports in network order; @ports: both
  * @proto:  PROTO_TCP or PROTO_UDP
  * @ttl:    TTL or hop limit
+ * @tcp:    TCP_*; set by check_l4()
  * @is_gso: a super-packet, to be cut into segments later
  * @is_tagged: a VLAN tag is kept beside the data (TC)
  * @l3_len: length of the IP packet, header included
@@ -32,7 +33,7 @@ struct packet {
 		};
 		__u32 ports;
 	};
-	__u8 proto, ttl, is_gso, is_tagged;
+	__u8 proto, ttl, tcp, is_gso, is_tagged;
 	__u32 l3_len, l4_len, payload_len;
 };
 

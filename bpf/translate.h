@@ -47,6 +47,7 @@ static __always_inline enum reason check_l4(void *data, void *data_end, struct p
 		    tcp->doff * 4U > pkt->l4_len)
 			return REASON_BAD_LENGTH;
 		pkt->payload_len = pkt->l4_len - tcp->doff * 4U;
+		pkt->tcp = ((__u8 *)tcp)[13];
 		return 0;
 	}
 	if (l4 + sizeof(*udp) > data_end)

@@ -20,7 +20,8 @@ struct sweep {
 
 static void sweep_close(const struct sweep *sweep)
 {
-	close(sweep->program_fd);
+	if (sweep->program_fd >= 0)
+		close(sweep->program_fd);
 	if (sweep->pools_fd >= 0)
 		close(sweep->pools_fd);
 	maps_ruleset_forget(sweep->rs);
@@ -31,16 +32,17 @@ static int sweep_open(const char *bpffs, const char *iface, struct sweep *sweep)
 	char path[PATH_MAX];
 	int err;
 
+	*sweep = (struct sweep){ .pools_fd = -1 };
 	sweep->program_fd = bpf_obj_get(pins_path(path, bpffs, iface, LOADER_SWEEP_PIN));
-	if (sweep->program_fd < 0)
-		return errno == ENOENT ? -EPROTO : -errno;
-	sweep->pools_fd = maps_pools_open(bpffs, iface);
-	sweep->rs = maps_ruleset_read(bpffs, iface);
-	if (sweep->pools_fd >= 0 && sweep->rs)
+	if (sweep->program_fd >= 0)
+		sweep->pools_fd = maps_pools_open(bpffs, iface);
+	if (sweep->pools_fd >= 0)
+		sweep->rs = maps_ruleset_read(bpffs, iface);
+	if (sweep->rs)
 		return 0;
-	err = sweep->pools_fd < 0 ? sweep->pools_fd : -errno;
+	err = errno == ENOENT ? 0 : -errno;
 	sweep_close(sweep);
-	return err;
+	return err ?: -EPROTO; /* a pin is missing */
 }
 
 /*
@@ -49,7 +51,7 @@ static int sweep_open(const char *bpffs, const char *iface, struct sweep *sweep)
  */
 static int run_once(int program_fd, struct sweep_run *run)
 {
-	struct sweep_run out;
+	struct sweep_run out = {};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = run, .data_size_in = sizeof(*run),
 		    .data_out = &out, .data_size_out = sizeof(out));
 	int err = bpf_prog_test_run_opts(program_fd, &opts);

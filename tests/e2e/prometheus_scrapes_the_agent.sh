@@ -11,6 +11,11 @@ e2e_config
 cat >>"$LAB_DIR/ports.toml" <<-END
 	[metrics]
 	listen = "127.0.0.1:9743"
+	[[forward]]
+	name = "hidden"
+	protocol = ["tcp", "udp"]
+	ports = [9001]
+	backend = "home"
 END
 e2e_echo_servers
 
@@ -102,6 +107,20 @@ check_equal "and its hook" 1 "$(ask 'xdpfwd_hook_info{hook="tc"}')"
 check_equal "and the agent's memory, which is small" 1 \
 	"$(ask 'process_resident_memory_bytes < bool 12e6')"
 
+# Flows: three of UDP, and one of TCP.
+check_equal "no flows yet" '0 0' "$(ask xdpfwd_flows | xargs)"
+for port in 40001 40002 40003; do
+	check_match "a masqueraded answer" "^$EDGE_IN4 9001 home" \
+		"$(e2e_ask "$EDGE4" 9001 --source-port $port)"
+done
+check_match "over TCP, too" "^$EDGE_IN4 9001 home" "$(e2e_ask "$EDGE4" 9001 --protocol tcp)"
+check_soon "Prometheus sees the flows of UDP" says 3 'xdpfwd_flows{protocol="udp"}'
+check_soon "and four that were created" says 4 xdpfwd_flows_created_total
+check_equal "as many flows as the command counts" \
+	"$(lab_xdpfwd flows count --json | e2e_json 'd["by_protocol"]["udp"]')" \
+	"$(sample 'xdpfwd_flows{interface="eth0",protocol="udp"}')"
+check_equal "and none that could not be made" 0 "$(ask 'sum(xdpfwd_flow_insert_failures_total)')"
+
 # Labels come from the config: what clients send makes no series.
 series=$(lab_xdpfwd metrics | grep -c '^xdpfwd_')
 for port in 7001 60000 8005 9; do
@@ -147,7 +166,7 @@ e2e_agent eth0
 pings 100
 check_soon "counters go on over kill, load and reload" says $((before + 200)) "$packets"
 for metric in $(lab_xdpfwd metrics | sed -n 's/^# TYPE \(xdpfwd_.*\) counter$/\1/p'); do
-	check_equal "Prometheus never saw $metric go back" 0 "$(ask "sum(resets($metric[10m]))")"
+	check_equal "Prometheus never saw $metric go back" 0 "$(ask "sum(resets(${metric}[10m]))")"
 done
 check_equal "but the agent was another one" 1 "$(ask 'changes(process_start_time_seconds[10m]) > bool 0')"
 

@@ -102,11 +102,10 @@ Test(plan_masquerade, one_backend_port_may_have_many_public_ones)
 	expect_plan(HOME M_TCP("80") M_TCP("81") "to_port = 80\n" TCP("82") "to_port = 80\n");
 	world_addr("eth0", "198.51.100.2");
 	world_name("a.example", "198.18.9.2");
-	expect_plan("[backend.a]\naddress = \"a.example\"\n" HOME4
-			    MASQUERADE_TO("a", "tcp", "80") "address = [\"198.51.100.1\", "
-							    "\"198.51.100.2\"]\n" TCP(
-								    "81") "to_port = 80\naddress = "
-									  "\"198.51.100.1\"\n");
+	expect_plan("[backend.a]\naddress = \"a.example\"\n" HOME4 MASQUERADE_TO(
+		"a", "tcp", "80") "address = [\"198.51.100.1\", "
+				  "\"198.51.100.2\"]\n" TCP("81") "to_port = 80\naddress = "
+								  "\"198.51.100.1\"\n");
 }
 
 Test(plan_masquerade, addresses_as_given)
