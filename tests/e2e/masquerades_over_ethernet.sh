@@ -76,7 +76,7 @@ for mode in native tc; do
 	fi
 	check_echo_both "$EDGE_IN4" "$EDGE_IN6"
 	check "XMPP: two users log in and pass a message" service_chat "$EDGE4"
-	[[ $mode != tc ]] || wait $call || :
+	[[ $mode != tc ]] || wait "$call" || :
 	e2e_unload
 done
 e2e_context='relay ports by masquerade: '

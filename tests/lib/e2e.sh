@@ -141,6 +141,7 @@ e2e_unload() {
 	fi
 }
 
+# shellcheck disable=SC2120 # called without arguments too
 # e2e_config [masquerade] - ports.toml with what the traffic below expects; without an argument home
 # sees clients' own addresses
 e2e_config() {
@@ -259,6 +260,7 @@ check_services() {
 		service_logged coturn ", remote $client:"
 }
 
+# shellcheck disable=SC2120 # called without arguments too
 # check_echo_both [SEEN4 SEEN6] - check_echo over IPv4 and IPv6
 check_echo_both() {
 	local before=$e2e_context

@@ -160,3 +160,11 @@ check_iperf3() {
 host_counter() {
 	lab_in "$1" nstat -asz "$2" | awk -v name="$2" '$1 == name { print $2 }'
 }
+
+# talk HOST PORT FROM - one UDP exchange from a port of the client's; prints who home sees
+talk() {
+	local seen
+	seen=$(lab_in client "$E2E_TOOLS/echo_client.py" ask "$1" "$2" --source-port "$3" 2>&1)
+	[[ $seen == *:* ]] && seen="[${seen/ /]:}" || seen=${seen/ /:}
+	echo "${seen%% *}"
+}
