@@ -185,6 +185,7 @@ install: $(BUILD)/xdpfwd
 	install -D -m 644 docs/ports.toml.5 $(DESTDIR)$(PREFIX)/share/man/man5/ports.toml.5
 	install -D -m 644 packaging/completion/xdpfwd.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdpfwd
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/xdpfwd docs/alerts.yml docs/dashboards/xdpfwd.json
 
 ## clean      remove what was built
 clean:

@@ -123,13 +123,14 @@ static __noinline int tc_send_neigh(__u32 ifindex, const struct bpf_fib_lookup *
 }
 
 /* tc_send() - the action that sends a rewritten packet out of @egress */
-static __always_inline int tc_send(const struct device *egress, const struct hop *hop)
+static __always_inline int tc_send(const struct device *egress, const struct hop *hop,
+				   const struct track *t)
 {
 	if (egress->is_l3 || hop->has_mac)
 		return bpf_redirect(egress->ifindex, 0);
-	if (!hop->fib.family)
+	if (!hop->family)
 		return bpf_redirect_neigh(egress->ifindex, NULL, 0, 0);
-	return tc_send_neigh(egress->ifindex, &hop->fib);
+	return tc_send_neigh(egress->ifindex, &t->fib);
 }
 
 #endif

@@ -30,8 +30,7 @@ static __always_inline void xdp_store_l4(struct udphdr *l4, __sum16 *check,
 {
 	__u32 delta = csum_add(edit->addr_delta, edit->port_delta);
 
-	l4->source = edit->sport; /* TCP starts with the same two ports */
-	l4->dest = edit->dport;
+	*(any32 *)l4 = edit->ports; /* TCP starts with the same two ports */
 	if (pkt->proto == PROTO_TCP) {
 		*check = csum_apply(*check, delta);
 	} else if (*check) { /* zero: none was sent (RFC 768) */

@@ -5,11 +5,6 @@
 
 #include "lookup.h"
 
-#define TCP_FIN 0x01
-#define TCP_SYN 0x02
-#define TCP_RST 0x04
-#define TCP_ACK 0x10
-
 /* How far a client's acknowledgement may be ahead of the backend's SYN and still confirm a flow. */
 #define CONFIRM_WINDOW (1 << 20)
 
@@ -17,6 +12,16 @@
 static __always_inline __u32 flow_now(void)
 {
 	return clock_now_ns() >> FLOW_TICK_SHIFT;
+}
+
+/* key_tail() - the end of a key in one store, which the hash can load again at once */
+static __always_inline __u64 key_tail(__u32 ports, __u16 rule)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u64)rule << 32 | ports;
+#else
+	return (__u64)ports << 32 | (__u32)rule << 16;
+#endif
 }
 
 /* flow_is_of() - does the flow belong to this client, port and rule? */

@@ -18,14 +18,22 @@
  * @slot:  OUT: its flow; IN: filled in
  * @seq, @ack: TCP, in host order
  * @proto, @tcp: PROTO_* and TCP_*
+ * @port:  the next one to try for a new flow
  * @edit:  answer: how the packet is to look
+ * @fib:   answer of hop_ask_*()
+ * @action: TC: what the program is to return
+ * @bytes: TC: room for a piece of a packet
  */
 struct track {
 	struct flow_key key;
 	struct ip_addr dst;
 	__u32 slot, seq, ack;
-	__u8 proto, tcp, pad[2];
+	__u8 proto, tcp;
+	__u16 port;
 	struct edit edit;
+	struct bpf_fib_lookup fib;
+	__s32 action;
+	__u8 bytes[64];
 };
 
 /* Global functions take no pointers before 5.13: this is where their arguments are. */
@@ -167,6 +175,23 @@ static __always_inline __u16 port_random(struct ruleset *rs, __u16 like)
 }
 
 /*
+ * port_probe() - try one port of a pool
+ * @port: which; track.port: a random one to try next
+ *
+ * Return: as slot_take().
+ */
+__noinline int port_probe(__u32 pool, __u32 port, __u32 now)
+{
+	struct ruleset *rs = ruleset_get();
+	struct track *t = track_get();
+
+	if (!rs || !t)
+		return 1;
+	t->port = port_random(rs, port);
+	return port_is_usable(rs, t->proto, port) ? slot_take(flow_slot(pool, port), now, 0) : 1;
+}
+
+/*
  * flow_place() - find a port for a new flow: the client's own, else a random one
  *
  * Return: its slot, or 0.
@@ -174,25 +199,22 @@ static __always_inline __u16 port_random(struct ruleset *rs, __u16 like)
 static __always_inline __u32 flow_place(struct ruleset *rs, struct track *t, __u32 now)
 {
 	struct rule *rule = rule_get(rs, t->key.rule);
-	__u16 port = bpf_ntohs(t->key.client_port);
 	__u32 pool, weakest = 0, shares = rule->shares;
 	int weakest_idle = 1;
 
 	pool = rs->shares[(rule->share + bpf_get_prandom_u32() % (shares | !shares)) &
 			  (SHARES_MAX - 1)];
+	t->port = bpf_ntohs(t->key.client_port);
 	for (int i = 0; i < PORT_PROBES; i++) {
-		__u32 slot = flow_slot(pool, port);
-		int idle = 1;
+		__u16 port = t->port;
+		int idle = port_probe(pool, port, now);
 
-		if (port_is_usable(rs, t->proto, port))
-			idle = slot_take(slot, now, 0);
 		if (!idle)
-			return slot;
+			return flow_slot(pool, port);
 		if (idle > weakest_idle) {
 			weakest_idle = idle;
-			weakest = slot;
+			weakest = flow_slot(pool, port);
 		}
-		port = port_random(rs, port);
 	}
 	return weakest && !slot_take(weakest, now, 1) ? weakest : 0;
 }

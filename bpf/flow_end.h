@@ -28,6 +28,16 @@ static __always_inline void index_remove(void *index, const struct flow_key *key
 		bpf_map_delete_elem(index, key);
 }
 
+/* source_release() - one confirmed flow fewer */
+static __always_inline void source_release(struct ruleset *rs, const struct ip_addr *client)
+{
+	struct source_key from = source_of(rs, client);
+	struct source *source = bpf_map_lookup_elem(&sources, &from);
+
+	if (source && source->flows)
+		__sync_fetch_and_add(&source->flows, -1);
+}
+
 /*
  * flow_forget() - the books after a flow has lost its slot
  * @key, @slot:  which flow it was, and where
@@ -38,8 +48,6 @@ static __always_inline void flow_forget(struct ruleset *rs, const struct flow_ke
 					__u8 proto, bool confirmed, bool expired)
 {
 	struct flow_counters *counters = flow_counters_get();
-	struct source_key from = source_of(rs, &key->client);
-	struct source *source;
 
 	index_remove(&flows_confirmed, key, slot);
 	index_remove(&flows_new, key, slot);
@@ -47,11 +55,8 @@ static __always_inline void flow_forget(struct ruleset *rs, const struct flow_ke
 		counters->ended[proto & 1]++;
 		counters->expired[proto & 1] += expired;
 	}
-	if (!confirmed)
-		return;
-	source = bpf_map_lookup_elem(&sources, &from);
-	if (source && source->flows)
-		__sync_fetch_and_add(&source->flows, -1);
+	if (confirmed)
+		source_release(rs, &key->client);
 }
 
 /* flow_lock_get() - the lock of a slot; never NULL, but the verifier does not know */

@@ -23,10 +23,22 @@ static __always_inline struct flow *flow_find(struct track *t, const struct rule
 	return flow;
 }
 
-/* flow_reopen() - a new SYN on a connection that was over begins it again, with the same port */
-static __always_inline void flow_reopen(struct flow *flow)
+/*
+ * flow_reopen() - a new SYN on a connection that was over begins it again, with the same port
+ *
+ * One that was closed is among the new flows since, and has to be confirmed again; one that was
+ * only reset has not moved.
+ */
+static __always_inline void flow_reopen(struct ruleset *rs, struct flow *flow,
+					const struct track *t)
 {
-	flow->half[DIR_IN].flags &= FLOW_CONFIRMED; /* it stays where it is in the indices */
+	__u8 kept = flow->half[DIR_IN].flags & FLOW_CONFIRMED;
+
+	if (kept && flow_is_closed(flow)) {
+		source_release(rs, &t->key.client);
+		kept = 0;
+	}
+	flow->half[DIR_IN].flags = kept;
 	flow->half[DIR_OUT].flags = 0;
 }
 
@@ -77,6 +89,7 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 	__u32 now = flow_now();
 	struct flow *flow = flow_find(t, rule, now);
 	struct edit *edit = &t->edit;
+	__be16 sport, dport;
 	enum reason reason;
 	struct pool *pool;
 
@@ -84,7 +97,7 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 		return REASON_NO_FLOW;
 	if (t->proto == PROTO_TCP && (t->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
 	    (flow_is_closed(flow) || flow_is_reset(flow)))
-		flow_reopen(flow);
+		flow_reopen(rs, flow, t);
 	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) && flow_is_answered(flow, t)) {
 		reason = flow_confirm(0);
 		if (reason)
@@ -93,13 +106,14 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 	}
 	flow_note(flow, t, DIR_IN, now);
 	pool = &rs->pools[(t->slot >> 16) & (POOLS_MAX - 1)];
+	sport = bpf_htons(t->slot);
+	dport = bpf_htons(bpf_ntohs(t->key.public_port) + rule->shift);
 	edit->src = pool->addr;
-	edit->sport = bpf_htons(t->slot);
 	edit->dst = rule->backend_addr;
-	edit->dport = bpf_htons(bpf_ntohs(t->key.public_port) + rule->shift);
-	edit->addr_delta = csum_add(rule->csum_delta, csum_delta_addr(&t->key.client, &edit->src));
-	edit->port_delta = csum_add(csum_delta(t->key.client_port, edit->sport),
-				    csum_delta(t->key.public_port, edit->dport));
+	edit->ports = ports_pair(sport, dport);
+	edit->addr_delta = csum_add(rule->csum_delta, csum_delta_addr(&t->key.client, &pool->addr));
+	edit->port_delta = csum_add(csum_delta(t->key.client_port, sport),
+				    csum_delta(t->key.public_port, dport));
 	return 0;
 }
 
@@ -118,10 +132,7 @@ static __always_inline enum reason track_out(struct ruleset *rs, struct track *t
 	if (flow_is_over(flow, rule, t->proto, now))
 		return REASON_NO_FLOW;
 	t->key.client = flow->client;
-	t->key.client_port = flow->client_port;
-	t->key.public_port = flow->public_port;
-	t->key.rule = flow->rule;
-	t->key.zero = 0;
+	t->key.tail = key_tail(ports_pair(flow->client_port, flow->public_port), flow->rule);
 	if (t->tcp & TCP_SYN)
 		flow->ack = t->seq + 1;
 	/* An answered flow is not one of the flood that pushes it out. */
@@ -130,13 +141,12 @@ static __always_inline enum reason track_out(struct ruleset *rs, struct track *t
 		bpf_map_update_elem(&flows_new, &t->key, &t->slot, BPF_NOEXIST);
 	flow_note(flow, t, DIR_OUT, now);
 	edit->src = rule->public_addr;
-	edit->sport = t->key.public_port;
-	edit->dst = t->key.client;
-	edit->dport = t->key.client_port;
-	sport = bpf_htons(bpf_ntohs(t->key.public_port) + rule->shift);
-	edit->addr_delta = csum_add(~rule->csum_delta, csum_delta_addr(&t->dst, &edit->dst));
-	edit->port_delta = csum_add(csum_delta(sport, edit->sport),
-				    csum_delta(bpf_htons(t->slot), edit->dport));
+	edit->dst = flow->client;
+	edit->ports = ports_pair(flow->public_port, flow->client_port);
+	sport = bpf_htons(bpf_ntohs(flow->public_port) + rule->shift);
+	edit->addr_delta = csum_add(~rule->csum_delta, csum_delta_addr(&t->dst, &flow->client));
+	edit->port_delta = csum_add(csum_delta(sport, flow->public_port),
+				    csum_delta(bpf_htons(t->slot), flow->client_port));
 	return 0;
 }
 
@@ -174,18 +184,14 @@ static __always_inline enum reason translate_flow(void *data, void *data_end,
 	if (!t)
 		return REASON_NO_RULESET;
 	t->key.client = pkt->src;
-	t->key.client_port = pkt->sport;
-	t->key.public_port = pkt->dport;
-	t->key.rule = match->in;
-	t->key.zero = 0;
+	t->key.tail = key_tail(pkt->ports, match->in);
 	t->dst = pkt->dst;
 	t->slot = match->slot;
 	t->proto = pkt->proto;
-	t->tcp = 0;
+	t->tcp = pkt->tcp;
 	if (pkt->proto == PROTO_TCP) {
 		if ((void *)(tcp + 1) > data_end)
 			return REASON_BAD_LENGTH;
-		t->tcp = ((__u8 *)tcp)[13];
 		t->seq = bpf_ntohl(tcp->seq);
 		t->ack = bpf_ntohl(tcp->ack_seq);
 	}
@@ -194,9 +200,15 @@ static __always_inline enum reason translate_flow(void *data, void *data_end,
 		reason = flow_begin(0) ?: flow_track(DIR_IN);
 	if (reason)
 		return reason;
-	if (edit != &t->edit)
-		*edit = t->edit;
 	match->slot = t->slot;
+	if (edit == &t->edit)
+		return 0;
+	/* Field by field, as it was written: a wider load would have to wait for the stores. */
+	edit->src = t->edit.src;
+	edit->dst = t->edit.dst;
+	edit->ports = t->edit.ports;
+	edit->addr_delta = t->edit.addr_delta;
+	edit->port_delta = t->edit.port_delta;
 	return 0;
 }
 

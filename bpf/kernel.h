@@ -28,6 +28,10 @@
 #define IPPROTO_MH	 135
 #define IPPROTO_HIP	 139
 #define IPPROTO_SHIM6	 140
+#define TCP_FIN		 0x01
+#define TCP_SYN		 0x02
+#define TCP_RST		 0x04
+#define TCP_ACK		 0x10
 #define LOOPBACK_IFINDEX 1
 #define TC_ACT_UNSPEC	 (-1)
 #define TC_ACT_SHOT	 2

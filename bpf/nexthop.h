@@ -4,20 +4,20 @@
 #ifndef XDPFWD_BPF_NEXTHOP_H
 #define XDPFWD_BPF_NEXTHOP_H
 
-#include "flow_track.h"
+#include "mss.h"
 
 /**
  * struct hop - the way out
  * @ifindex: egress device
  * @mac:     destination and source address, as a frame starts
  * @has_mac: it is known
- * @fib:     the kernel's answer when it was asked; its destination is then the neighbour
+ * @family:  of the neighbour that the kernel has named in track.fib; 0 when it has still to choose
  */
 struct hop {
 	__u32 ifindex;
 	__u32 mac[3];
 	bool has_mac;
-	struct bpf_fib_lookup fib;
+	__u8 family;
 };
 
 /* The last two bytes of a MAC address in the second word of a frame, as they lie in memory. */
@@ -34,33 +34,25 @@ static __always_inline void mac_copy(void *to, const void *from)
 	new[2] = old[2];
 }
 
-/*
- * hop_ask() - ask the kernel's routing table about the translated packet
- * @mtu_len: length to hold against the route's MTU, 0 for none
- *
- * The lookup is made as if the packet came from the loopback device: the helper wants forwarding
- * enabled on the device it is given, and there the switch has no effect on the host's own traffic
- * (on a public device it would make an IPv6 host ignore router advertisements).
- *
- * Return: BPF_FIB_LKUP_RET_*.
- */
-static __always_inline int hop_ask(void *ctx, const struct edit *edit, __u32 mtu_len,
-				   const int family, struct hop *hop)
+/* hop_fib() - ask about the addresses in track.edit; the answer is in track.fib */
+static __always_inline int hop_fib(void *ctx, __u32 mtu_len, __u32 family)
 {
-	struct bpf_fib_lookup *fib = &hop->fib;
+	struct track *t = track_get();
 
-	__builtin_memset(fib, 0, sizeof(*fib));
-	fib->family = family;
-	fib->ifindex = LOOPBACK_IFINDEX;
-	fib->tot_len = mtu_len;
+	if (!t)
+		return BPF_FIB_LKUP_RET_NOT_FWDED;
+	__builtin_memset(&t->fib, 0, sizeof(t->fib));
+	t->fib.family = family;
+	t->fib.ifindex = LOOPBACK_IFINDEX;
+	t->fib.tot_len = mtu_len;
 	if (family == AF_INET) {
-		fib->ipv4_src = edit->src.w[3];
-		fib->ipv4_dst = edit->dst.w[3];
+		t->fib.ipv4_src = t->edit.src.w[3];
+		t->fib.ipv4_dst = t->edit.dst.w[3];
 	} else {
-		__builtin_memcpy(fib->ipv6_src, &edit->src, sizeof(edit->src));
-		__builtin_memcpy(fib->ipv6_dst, &edit->dst, sizeof(edit->dst));
+		__builtin_memcpy(t->fib.ipv6_src, &t->edit.src, sizeof(t->edit.src));
+		__builtin_memcpy(t->fib.ipv6_dst, &t->edit.dst, sizeof(t->edit.dst));
 	}
-	return bpf_fib_lookup(ctx, fib, sizeof(*fib), 0);
+	return bpf_fib_lookup(ctx, &t->fib, sizeof(t->fib), 0);
 }
 
 /* hop_is_refused() - the kernel would not send this packet at all */
@@ -123,32 +115,63 @@ static __always_inline bool hop_cached(struct ruleset *rs, __u32 index, const st
 	return true;
 }
 
-/* hop_asked() - the kernel's answer as a next hop for XDP; 0, or the reason not to use it */
-static __always_inline enum reason hop_asked(int answer, const struct device *near,
-					     const struct device *far, bool far_too,
-					     struct hop *hop)
+/*
+ * hop_ask_xdp() - the kernel's answer as a next hop for XDP
+ * @near, @far: ifindices of the Ethernet devices it may leave by, or 0
+ *
+ * Global, as hop_ask_tc(), so that the verifier sees it once. Addresses are those of track.edit.
+ *
+ * Return: 0 with track.fib filled in, or the reason not to use it.
+ */
+__noinline int hop_ask_xdp(struct xdp_md *ctx, __u32 mtu_len, __u32 family, __u32 near, __u32 far)
 {
+	int answer = hop_fib(ctx, mtu_len, family);
+	struct track *t = track_get();
+	__u32 ifindex;
+
+	if (!t || answer == BPF_FIB_LKUP_RET_NOT_FWDED)
+		return REASON_NOT_OURS;
 	if (answer == BPF_FIB_LKUP_RET_FRAG_NEEDED)
 		return REASON_TOO_BIG;
 	if (hop_is_refused(answer))
 		return REASON_NO_ROUTE;
-	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED)
-		return REASON_NOT_OURS;
-	hop->ifindex = hop->fib.ifindex;
+	ifindex = t->fib.ifindex;
 	/* Before 5.13 the device is not told when the neighbour is missing. */
-	if (answer == BPF_FIB_LKUP_RET_NO_NEIGH && hop->ifindex != LOOPBACK_IFINDEX)
+	if (answer == BPF_FIB_LKUP_RET_NO_NEIGH && ifindex != LOOPBACK_IFINDEX)
 		answer = BPF_FIB_LKUP_RET_SUCCESS;
 	if (answer == BPF_FIB_LKUP_RET_NO_NEIGH)
 		return REASON_NO_NEIGHBOUR;
-	if (answer != BPF_FIB_LKUP_RET_SUCCESS ||
-	    !(device_takes_frames(near, hop->ifindex) ||
-	      (far_too && device_takes_frames(far, hop->ifindex))))
+	if (answer != BPF_FIB_LKUP_RET_SUCCESS || (ifindex != near && ifindex != far))
 		return REASON_LEFT_TO_TC;
-	__builtin_memcpy(hop->mac, hop->fib.dmac, 6);
-	__builtin_memcpy((void *)hop->mac + 6, hop->fib.smac, 6);
 	/* Missing, or before 6.3 still being resolved. */
-	if (!(hop->mac[0] | (hop->mac[1] & MAC_SECOND_HALF)))
-		return REASON_NO_NEIGHBOUR;
+	return *(any32 *)t->fib.dmac | *(any16 *)(t->fib.dmac + 4) ? 0 : REASON_NO_NEIGHBOUR;
+}
+
+/*
+ * hop_ask_tc() - the kernel's answer to where a reply goes
+ * @near, @far: ifindices of the devices it may leave by
+ *
+ * Return: 0 with track.fib filled in, or the reason to stop. Its ifindex is that of the device to
+ * leave by, its family 0 when the kernel has still to choose the neighbour.
+ */
+__noinline int hop_ask_tc(struct __sk_buff *skb, __u32 family, __u32 near, __u32 far)
+{
+	int answer = hop_fib(skb, 0, family);
+	struct track *t = track_get();
+
+	/* NOT_FWDED: for this host itself, an answer to a connection of its own to the backend. */
+	if (!t || answer == BPF_FIB_LKUP_RET_NOT_FWDED)
+		return REASON_NOT_OURS;
+	if (hop_is_refused(answer))
+		return REASON_NO_ROUTE;
+	if (t->fib.ifindex == near)
+		return 0;
+	/* Replies leave by the public device whatever the table says: the address is that device's.
+	 */
+	if (t->fib.ifindex != far ||
+	    (answer != BPF_FIB_LKUP_RET_SUCCESS && answer != BPF_FIB_LKUP_RET_NO_NEIGH))
+		t->fib.family = 0;
+	t->fib.ifindex = far;
 	return 0;
 }
 
@@ -162,17 +185,25 @@ static __always_inline enum reason xdp_can_send(struct ruleset *rs, const struct
 	return match->in && near->is_l3 ? REASON_LEFT_TO_TC : 0;
 }
 
+/* frames_ifindex() - the index of a device that takes Ethernet frames, or 0 */
+static __always_inline __u32 frames_ifindex(const struct device *device)
+{
+	return device->is_l3 ? 0 : device->ifindex;
+}
+
 /*
  * hop_find_xdp() - next hop with both link-layer addresses, all that XDP can use
  *
  * Return: 0, or the reason to leave the packet to the TC program.
  */
-static __always_inline enum reason hop_find_xdp(void *ctx, struct ruleset *rs,
+static __always_inline enum reason hop_find_xdp(struct xdp_md *ctx, struct ruleset *rs,
 						const struct packet *pkt, const struct match *match,
 						const struct edit *edit, const int family,
 						struct hop *hop)
 {
+	struct track *t = track_get();
 	struct device *near, *far;
+	enum reason reason;
 	bool too_big;
 	int cached;
 
@@ -180,51 +211,49 @@ static __always_inline enum reason hop_find_xdp(void *ctx, struct ruleset *rs,
 	cached = match->in ? rule_get(rs, match->in)->nexthop : hop_gateway(rs, &edit->dst, family);
 	if (cached >= 0 && hop_cached(rs, cached, pkt, hop, &too_big))
 		return too_big ? REASON_TOO_BIG : 0;
-	return hop_asked(hop_ask(ctx, edit, pkt->l3_len, family, hop), near, far, !match->in, hop);
+	if (!t)
+		return REASON_NO_RULESET;
+	t->edit.src = edit->src;
+	t->edit.dst = edit->dst;
+	reason = hop_ask_xdp(ctx, pkt->l3_len, family, frames_ifindex(near),
+			     match->in ? 0 : frames_ifindex(far));
+	hop->ifindex = t->fib.ifindex;
+	__builtin_memcpy(hop->mac, t->fib.dmac, 6);
+	__builtin_memcpy((void *)hop->mac + 6, t->fib.smac, 6);
+	return reason;
 }
 
 /*
  * hop_find_tc() - egress device, and the agent's next hop while it is fresh; else the kernel
  * resolves the neighbour later, and queues meanwhile
+ * @t:      its edit holds the addresses
  * @egress: out: the device of the rule set that it is
  *
- * Return: 0, or the reason to stop. hop->fib.family is 0 when the kernel has still to choose the
- * route.
+ * Return: 0, or the reason to stop.
  */
-static __always_inline enum reason hop_find_tc(void *ctx, struct ruleset *rs,
+static __always_inline enum reason hop_find_tc(struct __sk_buff *skb, struct ruleset *rs,
 					       const struct packet *pkt, const struct match *match,
-					       const struct edit *edit, const int family,
-					       struct hop *hop, struct device **egress)
+					       struct track *t, const int family, struct hop *hop,
+					       struct device **egress)
 {
 	struct device *near, *far;
-	int answer, cached;
+	enum reason reason;
 	bool too_big;
+	int cached;
 
 	hop_devices(rs, match, &near, &far);
-	hop->fib.family = 0;
+	hop->family = 0;
 	*egress = match->in ? near : far;
-	cached = match->in ? rule_get(rs, match->in)->nexthop : hop_gateway(rs, &edit->dst, family);
+	cached = match->in ? rule_get(rs, match->in)->nexthop
+			   : hop_gateway(rs, &t->edit.dst, family);
 	hop->has_mac = cached >= 0 && hop_cached(rs, cached, pkt, hop, &too_big);
-	if (hop->has_mac)
+	if (hop->has_mac || match->in)
 		return 0;
-	*egress = near;
-	if (match->in)
-		return 0;
-	answer = hop_ask(ctx, edit, 0, family, hop);
-	if (hop_is_refused(answer))
-		return REASON_NO_ROUTE;
-	/* For this host itself: an answer to a connection of its own to the backend. */
-	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED)
-		return REASON_NOT_OURS;
-	if (hop->fib.ifindex == near->ifindex)
-		return 0;
-	*egress = far;
-	/* Replies leave by the public device whatever the table says: the address is that device's.
-	 */
-	if (hop->fib.ifindex != far->ifindex ||
-	    (answer != BPF_FIB_LKUP_RET_SUCCESS && answer != BPF_FIB_LKUP_RET_NO_NEIGH))
-		hop->fib.family = 0;
-	return 0;
+	reason = hop_ask_tc(skb, family, near->ifindex, far->ifindex);
+	hop->family = t->fib.family;
+	if (t->fib.ifindex == near->ifindex)
+		*egress = near;
+	return reason;
 }
 
 #endif

@@ -14,9 +14,10 @@
 /**
  * struct packet - one TCP or UDP packet
  * @l3_off, @l4_off: offsets of the IP and the TCP or UDP header from the start of the data
- * @src, @dst, @sport, @dport: its tuple, ports in network order
+ * @src, @dst, @sport, @dport: its tuple, ports in network order; @ports: both
  * @proto:  PROTO_TCP or PROTO_UDP
  * @ttl:    TTL or hop limit
+ * @tcp:    TCP_*; set by check_l4()
  * @is_gso: a super-packet, to be cut into segments later
  * @is_tagged: a VLAN tag is kept beside the data (TC)
  * @l3_len: length of the IP packet, header included
@@ -26,8 +27,13 @@
 struct packet {
 	__u64 l3_off, l4_off;
 	struct ip_addr src, dst;
-	__be16 sport, dport;
-	__u8 proto, ttl, is_gso, is_tagged;
+	union {
+		struct {
+			__be16 sport, dport;
+		};
+		__u32 ports;
+	};
+	__u8 proto, ttl, tcp, is_gso, is_tagged;
 	__u32 l3_len, l4_len, payload_len;
 };
 
@@ -207,8 +213,7 @@ static __always_inline enum reason parse_packet(void *ctx, const enum hook hook,
 	if (pkt->l3_len > room || pkt->l3_len < pkt->l4_off - pkt->l3_off + sizeof(*l4) ||
 	    (void *)(l4 + 1) > data_end)
 		return REASON_MALFORMED;
-	pkt->sport = l4->source;
-	pkt->dport = l4->dest;
+	pkt->ports = *(any32 *)l4;
 	return 0;
 }
 

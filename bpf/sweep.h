@@ -15,10 +15,13 @@
 #define SWEPT_EXPIRED 1
 #define SWEPT_ENDED   2
 
-/* rule_is_of() - does the rule still stand behind flows of this protocol? */
-static __always_inline bool rule_is_kept(const struct rule *rule)
+/* rule_is_kept() - does the flow's rule still stand, and still hold its port? */
+static __always_inline bool rule_is_kept(struct ruleset *rs, const struct flow *flow, __u8 proto)
 {
-	return rule->shares;
+	struct rule *rule = rule_get(rs, flow->rule);
+
+	return rule->shares &&
+	       lookup_rule(rs, &rule->public_addr, DIR_IN, proto, flow->public_port) == flow->rule;
 }
 
 /*
@@ -44,7 +47,8 @@ __noinline int sweep_flow(__u32 slot, __u32 proto, __u32 now)
 	key.public_port = flow->public_port;
 	key.rule = flow->rule;
 	confirmed = flow->half[DIR_IN].flags & FLOW_CONFIRMED;
-	ended = flow->state == FLOW_ENDED || (flow->state == FLOW_LIVE && !rule_is_kept(rule));
+	ended = flow->state == FLOW_ENDED ||
+		(flow->state == FLOW_LIVE && !rule_is_kept(rs, flow, proto));
 	over = !ended && flow->state == FLOW_LIVE &&
 	       flow_idle(flow, now) > flow_timeout(flow, rule, proto) + SWEEP_GRACE;
 	if (ended | over)

@@ -8,15 +8,26 @@
 
 /**
  * struct edit - how a packet is to look
- * @src, @dst, @sport, @dport: the new tuple, all of which is written
+ * @src, @dst, @sport, @dport: the new tuple, all of which is written; @ports: both
  * @addr_delta: change of the addresses, for the IPv4 and the TCP or UDP checksum
  * @port_delta: change of the ports, for the TCP or UDP checksum
  */
 struct edit {
 	struct ip_addr src, dst;
-	__be16 sport, dport;
+	union {
+		struct {
+			__be16 sport, dport;
+		};
+		__u32 ports;
+	};
 	__u32 addr_delta, port_delta;
 };
+
+/* ports_pair() - source and destination port as one word of a packet */
+static __always_inline __u32 ports_pair(__be16 sport, __be16 dport)
+{
+	return bpf_ntohl((__u32)bpf_ntohs(sport) << 16 | bpf_ntohs(dport));
+}
 
 /* What a TTL one lower adds to the sum: its byte is the first of its 16-bit word. */
 #define TTL_DELTA (~(__u32)bpf_htons(0x0100))
@@ -36,6 +47,7 @@ static __always_inline enum reason check_l4(void *data, void *data_end, struct p
 		    tcp->doff * 4U > pkt->l4_len)
 			return REASON_BAD_LENGTH;
 		pkt->payload_len = pkt->l4_len - tcp->doff * 4U;
+		pkt->tcp = ((__u8 *)tcp)[13];
 		return 0;
 	}
 	if (l4 + sizeof(*udp) > data_end)
@@ -54,8 +66,7 @@ static __always_inline void translate_rules(struct ruleset *rs, const struct pac
 {
 	edit->src = pkt->src;
 	edit->dst = pkt->dst;
-	edit->sport = pkt->sport;
-	edit->dport = pkt->dport;
+	edit->ports = pkt->ports;
 	edit->addr_delta = 0;
 	edit->port_delta = 0;
 	if (match->in) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The programs: one for XDP, two for TC, all around the same parse, lookup and translate. */
 #include "emit_xdp.h"
-#include "emit_tc.h"
+#include "forward_tc.h"
 #include "sweep.h"
 
 #define TC_HEADERS 192 /* bytes to have in the linear part of an skb before it is parsed */
@@ -29,7 +29,9 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 	reason = check_l4(data, data_end, &pkt, family);
 	if (reason)
 		return reason;
-	reason = xdp_can_send(rs, &match) ?: translate(rs, data, data_end, &pkt, &match, &edit);
+	if (is_syn(&pkt))
+		reason = mss_check_xdp(data, data_end, rs, &pkt, &match, family);
+	reason = reason ?: xdp_can_send(rs, &match) ?: translate(rs, data, data_end, &pkt, &match, &edit);
 	if (reason)
 		return reason;
 	reason = hop_find_xdp(ctx, rs, &pkt, &match, &edit, family, &hop);
@@ -73,58 +75,6 @@ int xdpfwd_xdp(struct xdp_md *ctx)
 	return reason_is_drop(reason) ? XDP_DROP : action;
 }
 
-/* tc_segments() - packets on the wire; a tun device leaves the number to us */
-static __always_inline __u32 tc_segments(struct __sk_buff *skb, const struct packet *pkt)
-{
-	__u32 size = skb->gso_size, segments = skb->gso_segs;
-
-	return segments ? segments : size ? (pkt->payload_len + size - 1) / size : 1;
-}
-
-static __always_inline enum reason tc_family(struct __sk_buff *skb, struct ruleset *rs,
-					     __u64 l3_off, const int family, const bool is_l3,
-					     bool is_tagged, int *action)
-{
-	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
-	struct packet pkt = { .is_gso = skb->gso_size != 0, .is_tagged = is_tagged };
-	struct device *egress;
-	struct match match;
-	__u32 ingress;
-	struct track *scratch = track_get(); /* the stack has no room for another edit */
-	struct hop hop;
-	enum reason reason;
-
-	if (!scratch)
-		return REASON_NO_RULESET;
-	reason =
-		parse_packet(skb, HOOK_TC, data, data_end, l3_off, skb->len - l3_off, family, &pkt);
-	if (reason)
-		return reason;
-	reason = lookup_match(rs, &pkt, skb->ifindex, family, &match, &ingress);
-	if (reason)
-		return reason;
-	reason = check_l4(data, data_end, &pkt, family);
-	if (reason)
-		return reason;
-	reason = translate(rs, data, data_end, &pkt, &match, &scratch->edit);
-	if (reason)
-		return reason;
-	reason = hop_find_tc(skb, rs, &pkt, &match, &scratch->edit, family, &hop, &egress);
-	if (reason)
-		return reason;
-	reason = tc_prepare(skb, &pkt, egress, is_l3);
-	if (reason)
-		return reason;
-	reason = emit_tc(skb, &pkt, &scratch->edit, family);
-	if (!reason && hop.has_mac)
-		reason = tc_store_mac(skb, &hop, family, is_l3);
-	if (reason)
-		return reason;
-	count_match(rs, &match, tc_segments(skb, &pkt), pkt.l3_len);
-	*action = tc_send(egress, &hop);
-	return REASON_FORWARDED;
-}
-
 /* tc_protocol() - IPv4, IPv6 or neither; an L3 device's packets say it in their first four bits */
 static __always_inline enum reason tc_protocol(struct __sk_buff *skb, const bool is_l3,
 					       __be16 *protocol, __u64 *l3_off)
@@ -143,16 +93,13 @@ static __always_inline enum reason tc_protocol(struct __sk_buff *skb, const bool
 	return 0;
 }
 
-static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool is_l3, int *action)
+static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool is_l3)
 {
-	bool is_tagged = skb->vlan_present;
-	struct ruleset *rs = ruleset_get();
+	__u32 how = (is_l3 ? TC_IS_L3 : 0) | (skb->vlan_present ? TC_IS_TAGGED : 0);
 	enum reason reason;
 	__be16 protocol;
 	__u64 l3_off;
 
-	if (!rs)
-		return REASON_NO_RULESET;
 	if (!is_l3 && skb->pkt_type != PACKET_HOST)
 		return REASON_OTHER_HOST;
 	if (skb->data_end - skb->data < TC_HEADERS && skb->data_end - skb->data < skb->len)
@@ -160,22 +107,25 @@ static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool i
 	reason = tc_protocol(skb, is_l3, &protocol, &l3_off);
 	if (reason)
 		return reason;
-	if (is_tagged && l3_off > ETH_HLEN) /* the outer tag is not in the data */
+	if (how & TC_IS_TAGGED && l3_off > ETH_HLEN) /* the outer tag is not in the data */
 		return REASON_VLAN_STACK;
+	how |= l3_off;
 	if (protocol == bpf_htons(ETH_P_IP))
-		return tc_family(skb, rs, l3_off, AF_INET, is_l3, is_tagged, action);
+		return tc_forward_v4(skb, how);
 	if (protocol == bpf_htons(ETH_P_IPV6))
-		return tc_family(skb, rs, l3_off, AF_INET6, is_l3, is_tagged, action);
+		return tc_forward_v6(skb, how);
 	return REASON_NOT_IP;
 }
 
 static __always_inline int tc_main(struct __sk_buff *skb, const bool is_l3)
 {
-	int action = TC_ACT_UNSPEC;
-	enum reason reason = tc_packet(skb, is_l3, &action);
+	enum reason reason = tc_packet(skb, is_l3);
+	struct track *t = track_get();
 
 	count_reason(HOOK_TC, reason);
-	return reason_is_drop(reason) ? TC_ACT_SHOT : action;
+	if (reason == REASON_FORWARDED && t)
+		return t->action;
+	return reason_is_drop(reason) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 SEC("tc")

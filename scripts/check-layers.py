@@ -12,8 +12,8 @@ import sys
 # From the ground up. Names on one line are one layer.
 LAYERS = {
     "include/xdpfwd": ["addr", "csum reasons", "abi"],
-    "bpf": ["kernel", "maps", "parse", "lookup", "translate", "nexthop", "emit_xdp emit_tc",
-            "xdpfwd"],
+    "bpf": ["kernel", "maps", "parse", "lookup", "flow", "flow_end translate", "flow_begin sweep",
+            "flow_track", "mss", "nexthop", "emit_xdp emit_tc", "forward_tc", "xdpfwd"],
     "user": [
         "diag ipaddr portset",
         "log output",

@@ -21,7 +21,7 @@ config=(diag ipaddr portset presets facts)
 for file in user/config*.c; do
 	config+=("$(basename "$file" .c)")
 done
-plan=(ruleset)
+plan=(ruleset ruleset_number)
 for file in user/plan*.c; do
 	[[ $file == user/planning.c ]] || plan+=("$(basename "$file" .c)")
 done

@@ -38,6 +38,12 @@ check_lists() {
 	check "$1: in the code (<) and in the docs (>)" diff "$tmp/code" "$tmp/docs"
 }
 
+# quiet CMD... - what the command says counts only when it fails
+quiet() {
+	local out
+	out=$("$@" 2>&1) || { echo "$out" && return 1; }
+}
+
 lint_man() {
 	mandoc -T lint "$1" 2>/dev/null | grep -v 'referenced manual not found'
 	return 0
@@ -169,7 +175,7 @@ targets_exist() {
 	return $status
 }
 
-for tool in "$XDPFWD" mandoc perl; do
+for tool in "$XDPFWD" mandoc perl python3 promtool; do
 	if ! command -v "$tool" >/dev/null; then
 		printf 'no %s\n0 passed, 1 failed\n' "$tool"
 		exit 1
@@ -216,6 +222,18 @@ check_lists "reasons"
 check "reasons: none is missed by its form" test "$(wc -l <"$tmp/code")" \
 	= "$(grep -c '^X(' include/xdpfwd/reasons.def)"
 check "$trouble explains every message" all_explained
+
+perl -0777 -ne 's/"\s*\n\s*"//g;
+	print "| `$1` | \L$2\E | $3 |\n" while /\{ "(\w+)", TYPE_(\w+),\s+"([^"]*)"/g' \
+	user/metrics.c >"$tmp/code"
+sed -nE 's/^(\| `(xdpfwd|process)_[a-z_]+` \| (info|counter|gauge) \|) .*\| ([^|]*) \|$/\1 \4 |/p' \
+	docs/metrics.md >"$tmp/docs"
+check_lists "metrics"
+check "metrics: none is missed by its form" test "$(wc -l <"$tmp/code")" \
+	= "$(grep -c '", TYPE_' user/metrics.c)"
+check "dashboard and alerts ask for what there is" tests/lib/queries.py check
+check "docs/alerts.yml is understood" quiet promtool check rules docs/alerts.yml
+check "docs/alerts.yml alerts when it should" quiet promtool test rules tests/lib/alerts.yml
 
 extract_toml
 check "README.md has a config" test -e "$tmp/README.md-1.toml"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // xdpfwd flows: list, count or end the masqueraded flows.
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +84,11 @@ static int source_open(const struct options *options, const char *iface, struct 
 		}
 	}
 	source->flows = calloc(source->count + 1, sizeof(*source->flows));
-	for (size_t i = 0; i < source->count && source->flows; i++) {
+	if (!source->flows) {
+		log_error("out of memory");
+		return 1;
+	}
+	for (size_t i = 0; i < source->count; i++) {
 		int err = flows_open(options->bpffs, source->names[i], &source->flows[i]);
 
 		if (err) {
@@ -197,10 +202,19 @@ static int count_one(const struct flow_view *view, void *context)
 
 static json_t *count_json(const uint64_t by_proto[PROTO_COUNT], uint64_t max)
 {
-	return json_pack("{s:I, s:{s:I, s:I}, s:I}", "flows",
-			 (json_int_t)(by_proto[PROTO_TCP] + by_proto[PROTO_UDP]), "by_protocol",
-			 "tcp", (json_int_t)by_proto[PROTO_TCP], "udp",
-			 (json_int_t)by_proto[PROTO_UDP], "max", (json_int_t)max);
+	json_int_t all = by_proto[PROTO_TCP] + by_proto[PROTO_UDP];
+
+	return json_pack("{s:I, s:{s:I, s:I}, s:I}", "flows", all, "by_protocol", "tcp",
+			 (json_int_t)by_proto[PROTO_TCP], "udp", (json_int_t)by_proto[PROTO_UDP],
+			 "max", (json_int_t)max);
+}
+
+static void print_count(const char *iface, const uint64_t by_proto[PROTO_COUNT], int64_t max)
+{
+	uint64_t all = by_proto[PROTO_TCP] + by_proto[PROTO_UDP];
+
+	printf("%s: %" PRIu64 " flows (tcp %" PRIu64 ", udp %" PRIu64 ") of %" PRId64 "\n", iface,
+	       all, by_proto[PROTO_TCP], by_proto[PROTO_UDP], max);
 }
 
 static int count(const struct source *source)
@@ -216,10 +230,7 @@ static int count(const struct source *source)
 		if (err)
 			return walked(source, i, err);
 		if (!source->options->json)
-			printf("%s: %llu flows (tcp %llu, udp %llu) of %lld\n", source->names[i],
-			       (unsigned long long)(one[PROTO_TCP] + one[PROTO_UDP]),
-			       (unsigned long long)one[PROTO_TCP],
-			       (unsigned long long)one[PROTO_UDP], (long long)room);
+			print_count(source->names[i], one, room);
 		for (int proto = 0; proto < PROTO_COUNT; proto++)
 			total[proto] += one[proto];
 		max += room;
@@ -243,7 +254,7 @@ static int flush(const struct source *source)
 			break;
 		total += ended;
 		if (!source->options->json)
-			printf("%s: %lld flows ended\n", source->names[i], (long long)ended);
+			printf("%s: %" PRId64 " flows ended\n", source->names[i], ended);
 	}
 	return source->options->json && !code
 		       ? output_json(json_pack("{s:I}", "ended", (json_int_t)total))

@@ -150,12 +150,12 @@ static int walk_pool(struct walk *walk, uint32_t pool)
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	records = pool_map(fd, walk->fn ? PROT_READ : PROT_READ | PROT_WRITE);
-	err = records ? 0 : errno == EINVAL ? -EPROTO : -errno;
 	close(fd);
+	if (!records)
+		return errno == ENOMEM ? -ENOMEM : -EPROTO; /* a map of another size */
 	for (uint32_t port = 0; port < POOL_PORTS && !err; port++)
 		err = walk_record(walk, pool, port, &records[port]);
-	if (records)
-		pool_unmap(records);
+	pool_unmap(records);
 	return err;
 }
 

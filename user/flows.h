@@ -138,27 +138,26 @@ int flows_sweep_pool(const char *bpffs, const char *iface, uint32_t pool, enum p
 /* A round of the sweeper takes this many steps. */
 #define FLOWS_ROUND_STEPS 10
 
-/* Rounds that a pool without flows is left alone. */
-#define FLOWS_EMPTY_ROUNDS 6
-
 /**
  * struct flows_sweeper - how far a sweep that goes step by step has come; zeroed at first
  * @run:     of the pool under way; pool 0 when this round is done
  * @runs:    runs of the program in each step of this round
  * @steps:   steps taken in this round
- * @round:   counts the rounds
- * @skip_to: by pool: the round to look at it again
  * @pending: pools still to be done in this round
+ * @empty:   pools that had no flow when they were last swept
+ * @created: by protocol: flows begun before this round
  */
 struct flows_sweeper {
 	struct sweep_run run;
-	uint32_t runs, steps, round;
-	uint32_t skip_to[POOLS_MAX];
-	uint64_t pending;
+	uint32_t runs, steps;
+	uint64_t pending, empty;
+	uint64_t created[PROTO_COUNT];
 };
 
 /**
  * flows_sweeper_step() - a tenth of a round, so that neither an idle nor a busy host notices
+ *
+ * A pool without flows is left alone until one of its protocol begins.
  *
  * Return: as flows_sweep().
  */

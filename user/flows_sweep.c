@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <string.h>
 #include <unistd.h>
 #include "flows.h"
 #include "loader.h"
@@ -10,9 +11,6 @@
 #include "pins.h"
 
 #define POOL_RUNS (POOL_PORTS / SWEEP_ELEMENTS)
-
-/* A signal cuts a call short, and its work is then done again; not for ever. */
-#define TRIES_MAX 10
 
 /* struct sweep - what a sweep needs */
 struct sweep {
@@ -22,7 +20,8 @@ struct sweep {
 
 static void sweep_close(const struct sweep *sweep)
 {
-	close(sweep->program_fd);
+	if (sweep->program_fd >= 0)
+		close(sweep->program_fd);
 	if (sweep->pools_fd >= 0)
 		close(sweep->pools_fd);
 	maps_ruleset_forget(sweep->rs);
@@ -33,35 +32,45 @@ static int sweep_open(const char *bpffs, const char *iface, struct sweep *sweep)
 	char path[PATH_MAX];
 	int err;
 
+	*sweep = (struct sweep){ .pools_fd = -1 };
 	sweep->program_fd = bpf_obj_get(pins_path(path, bpffs, iface, LOADER_SWEEP_PIN));
-	if (sweep->program_fd < 0)
-		return errno == ENOENT ? -EPROTO : -errno;
-	sweep->pools_fd = maps_pools_open(bpffs, iface);
-	sweep->rs = maps_ruleset_read(bpffs, iface);
-	if (sweep->pools_fd >= 0 && sweep->rs)
+	if (sweep->program_fd >= 0)
+		sweep->pools_fd = maps_pools_open(bpffs, iface);
+	if (sweep->pools_fd >= 0)
+		sweep->rs = maps_ruleset_read(bpffs, iface);
+	if (sweep->rs)
 		return 0;
-	err = sweep->pools_fd < 0 ? sweep->pools_fd : -errno;
+	err = errno == ENOENT ? 0 : -errno;
 	sweep_close(sweep);
-	return err;
+	return err ?: -EPROTO; /* a pin is missing */
 }
 
-/* Up to @runs runs in one call; the packet, which is @run, goes from one to the next. */
-static int run_program(int program_fd, uint32_t runs, struct sweep_run *run)
+/*
+ * One run. Not with `repeat`, although the packet goes from one run to the next: to repeat, the
+ * kernel changes its XDP dispatcher and waits for all CPUs, some 20 ms for each call.
+ */
+static int run_once(int program_fd, struct sweep_run *run)
 {
-	struct sweep_run out;
+	struct sweep_run out = {};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = run, .data_size_in = sizeof(*run),
-		    .data_out = &out, .data_size_out = sizeof(out), .repeat = runs);
-	int err, tries = 0;
+		    .data_out = &out, .data_size_out = sizeof(out));
+	int err = bpf_prog_test_run_opts(program_fd, &opts);
 
-	do
-		err = bpf_prog_test_run_opts(program_fd, &opts);
-	while (err == -EINTR && ++tries < TRIES_MAX);
 	if (err)
 		return err;
 	if (opts.retval != XDP_PASS || opts.data_size_out != sizeof(out) || out.next <= run->next)
 		return -EPROTO;
 	*run = out;
 	return 0;
+}
+
+static int run_program(int program_fd, uint32_t runs, struct sweep_run *run)
+{
+	int err = 0;
+
+	while (runs-- && !err)
+		err = run_once(program_fd, run);
+	return err;
 }
 
 static bool pool_exists(const struct sweep *sweep, uint32_t pool)
@@ -77,13 +86,11 @@ static int sweep_pool(const struct sweep *sweep, uint32_t pool, enum proto proto
 		      struct flows_swept *swept)
 {
 	struct sweep_run run = { .pool = pool, .proto = proto };
-	int err = 0;
+	int err;
 
 	if (!pool_exists(sweep, pool))
 		return 0;
-	while (run.next < POOL_PORTS && !err)
-		err = run_program(sweep->program_fd, (POOL_PORTS - run.next) / SWEEP_ELEMENTS ?: 1,
-				  &run);
+	err = run_program(sweep->program_fd, POOL_RUNS, &run);
 	if (swept) {
 		swept->ended += run.ended;
 		swept->expired += run.expired;
@@ -120,18 +127,23 @@ int flows_sweep(const char *bpffs, const char *iface, struct flows_swept *swept)
 }
 
 /* Which pools are due, and how much of them makes a tenth. */
-static void round_begin(struct flows_sweeper *sweeper, const struct sweep *sweep)
+static void round_begin(struct flows_sweeper *sweeper, const struct sweep *sweep,
+			const struct flow_counters *counters)
 {
 	uint32_t pools = 0;
 
-	sweeper->round++;
 	sweeper->pending = 0;
 	for (uint32_t pool = 1; pool < POOLS_MAX; pool++) {
-		if (sweeper->round < sweeper->skip_to[pool] || !pool_exists(sweep, pool))
+		enum proto proto = sweep->rs->pools[pool].proto % PROTO_COUNT;
+
+		if ((sweeper->empty >> pool & 1 &&
+		     sweeper->created[proto] == counters->created[proto]) ||
+		    !pool_exists(sweep, pool))
 			continue;
 		sweeper->pending |= 1ULL << pool;
 		pools++;
 	}
+	memcpy(sweeper->created, counters->created, sizeof(sweeper->created));
 	sweeper->runs = (pools * POOL_RUNS + FLOWS_ROUND_STEPS - 1) / FLOWS_ROUND_STEPS;
 }
 
@@ -145,18 +157,19 @@ static void pool_next(struct flows_sweeper *sweeper, const struct sweep *sweep)
 
 static void pool_done(struct flows_sweeper *sweeper, const struct sweep *sweep)
 {
-	uint32_t pool = sweeper->run.pool;
+	uint64_t bit = 1ULL << sweeper->run.pool;
 
-	sweeper->skip_to[pool] = sweeper->round + (sweeper->run.live ? 1 : FLOWS_EMPTY_ROUNDS);
+	sweeper->empty = sweeper->run.live ? sweeper->empty & ~bit : sweeper->empty | bit;
 	pool_next(sweeper, sweep);
 }
 
-static int step(const struct sweep *sweep, struct flows_sweeper *sweeper)
+static int step(const struct sweep *sweep, const struct flow_counters *counters,
+		struct flows_sweeper *sweeper)
 {
 	uint32_t left;
 
 	if (!sweeper->steps) {
-		round_begin(sweeper, sweep);
+		round_begin(sweeper, sweep, counters);
 		pool_next(sweeper, sweep);
 	}
 	sweeper->steps = (sweeper->steps + 1) % FLOWS_ROUND_STEPS;
@@ -182,12 +195,13 @@ static int step(const struct sweep *sweep, struct flows_sweeper *sweeper)
 
 int flows_sweeper_step(const char *bpffs, const char *iface, struct flows_sweeper *sweeper)
 {
+	struct flow_counters counters;
 	struct sweep sweep;
 	int err = sweep_open(bpffs, iface, &sweep);
 
 	if (err)
 		return err;
-	err = step(&sweep, sweeper);
+	err = maps_flows_read(bpffs, iface, &counters) ?: step(&sweep, &counters, sweeper);
 	sweep_close(&sweep);
 	return err;
 }

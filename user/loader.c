@@ -144,16 +144,13 @@ int loader_pin(const struct loaded *loaded, const char *bpffs, const char *iface
 
 int loader_pin_sweep(const struct loaded *loaded, const char *bpffs, const char *iface)
 {
-	const struct bpf_program *sweep =
-		bpf_object__find_program_by_name(loaded->skel->obj, "xdpfwd_sweep");
+	int fd = bpf_program__fd(loaded->skel->progs.xdpfwd_sweep);
 	char path[PATH_MAX], new_path[PATH_MAX];
 
-	if (!sweep)
-		return 0;
 	pins_path(path, bpffs, iface, LOADER_SWEEP_PIN);
 	pins_path(new_path, bpffs, iface, SWEEP_PIN_NEW);
 	unlink(new_path); /* of a load that was cut off */
-	if (bpf_obj_pin(bpf_program__fd(sweep), new_path) || rename(new_path, path))
+	if (bpf_obj_pin(fd, new_path) || rename(new_path, path))
 		return -errno;
 	return 0;
 }

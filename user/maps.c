@@ -189,21 +189,16 @@ int64_t maps_flows_max(const char *bpffs, const char *iface)
 	return err ?: (int64_t)info.max_entries;
 }
 
-/* A version that knew no flows has no counters of them: they stay zero. */
-static int read_flows(const char *bpffs, const char *iface, int cpus, void *buf,
-		      struct maps_counters *counters)
+int maps_flows_read(const char *bpffs, const char *iface, struct flow_counters *flows)
 {
-	int fd = open_pinned(bpffs, iface, "flow_counters"), err;
-	int64_t max;
+	int fd = open_pinned(bpffs, iface, "flow_counters"), cpus = libbpf_num_possible_cpus();
+	void *buf = cpus > 0 ? calloc(cpus, sizeof(*flows)) : NULL;
+	int err = fd < 0 ? fd : buf ? sum_entry(fd, 0, sizeof(*flows), cpus, buf, flows) : -ENOMEM;
 
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	err = sum_entry(fd, 0, sizeof(counters->flows), cpus, buf, &counters->flows);
-	close(fd);
-	max = maps_flows_max(bpffs, iface);
-	if (max >= 0)
-		counters->flows_max = max;
-	return err ?: max < 0 ? max : 0;
+	free(buf);
+	if (fd >= 0)
+		close(fd);
+	return err;
 }
 
 uint64_t maps_flows_now(const struct maps_counters *counters, enum proto proto)
@@ -211,6 +206,17 @@ uint64_t maps_flows_now(const struct maps_counters *counters, enum proto proto)
 	uint64_t created = counters->flows.created[proto], ended = counters->flows.ended[proto];
 
 	return created > ended ? created - ended : 0;
+}
+
+/* A version that knew no flows has no counters of them: they stay zero. */
+static int read_flows(const char *bpffs, const char *iface, struct maps_counters *counters)
+{
+	int err = maps_flows_read(bpffs, iface, &counters->flows);
+	int64_t max = err ? 0 : maps_flows_max(bpffs, iface);
+
+	if (max > 0)
+		counters->flows_max = max;
+	return err == -ENOENT ? 0 : err ?: max < 0 ? max : 0;
 }
 
 int maps_counters_read(const char *bpffs, const char *iface, size_t counter_count,
@@ -232,13 +238,12 @@ int maps_counters_read(const char *bpffs, const char *iface, size_t counter_coun
 		err = sum_entry(reasons, hook, sizeof(sum), cpus, buf, sum.packets);
 		memcpy(counters->reasons[hook], sum.packets, sizeof(counters->reasons[hook]));
 	}
-	err = err ?: read_flows(bpffs, iface, cpus, buf, counters);
 	free(buf);
 	if (forwards >= 0)
 		close(forwards);
 	if (reasons >= 0)
 		close(reasons);
-	return err;
+	return err ?: read_flows(bpffs, iface, counters);
 }
 
 static const char *const reason_help[] = {

@@ -92,6 +92,9 @@ int maps_counters_read(const char *bpffs, const char *iface, size_t counter_coun
 /* maps_flows_max() - confirmed flows that an interface has room for, or -errno */
 int64_t maps_flows_max(const char *bpffs, const char *iface);
 
+/* maps_flows_read() - the counters of flows alone; 0 or -errno */
+int maps_flows_read(const char *bpffs, const char *iface, struct flow_counters *flows);
+
 /* maps_flows_now() - flows of a protocol that there are */
 uint64_t maps_flows_now(const struct maps_counters *counters, enum proto proto);
 

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A snapshot as an exposition: one table of metrics, one function for each.
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "metrics.h"
-
-#define LABELS_MAX 4
 
 enum type { TYPE_COUNTER, TYPE_GAUGE, TYPE_INFO };
 
@@ -71,23 +68,19 @@ static void put_json(struct writer *w, const char *value, const char *const *lab
 						    json_loads(value, JSON_DECODE_ANY, NULL)));
 }
 
-/* One sample; its labels as name and value in turn, ending in NULL. */
-__attribute__((sentinel)) static void put(struct writer *w, const char *value, ...)
+/* @words: the value, then labels, each as name and value, then NULL */
+static void put_sample(struct writer *w, const char *const *words)
 {
-	const char *labels[2 * LABELS_MAX + 1] = {};
-	va_list args;
-
-	va_start(args, value);
-	for (size_t i = 0; i < 2 * LABELS_MAX && (labels[i] = va_arg(args, const char *)); i++)
-		;
-	va_end(args);
 	if (w->out)
-		put_text(w, value, labels);
+		put_text(w, words[0], words + 1);
 	else
-		put_json(w, value, labels);
+		put_json(w, words[0], words + 1);
 }
 
-/* A number as text, valid until the end of the full expression it stands in. */
+/* One sample: its value as text, and labels, each as name and value. */
+#define put(w, value, ...) put_sample(w, (const char *const[]){ value, ##__VA_ARGS__, NULL })
+
+/* A number as text, valid until the end of the block it stands in. */
 #define NUMBER(value)  number((char[24]){}, value)
 #define SECONDS(value) seconds((char[40]){}, value)
 
@@ -110,7 +103,7 @@ static const char *seconds(char buf[40], double value)
 static void write_build(struct writer *w, const struct metrics_snapshot *s)
 {
 	(void)s;
-	put(w, "1", "version", VERSION, "revision", REVISION, NULL);
+	put(w, "1", "version", VERSION, "revision", REVISION);
 }
 
 static bool kind_is_new(const struct state *state, size_t hook)
@@ -130,7 +123,7 @@ static void write_hooks(struct writer *w, const struct metrics_snapshot *s)
 
 			if (kind_is_new(m->state, i))
 				put(w, "1", "interface", m->state->iface, "hook",
-				    attach_kind_hook(kind), "mode", attach_kind_mode(kind), NULL);
+				    attach_kind_hook(kind), "mode", attach_kind_mode(kind));
 		}
 	}
 }
@@ -141,7 +134,7 @@ static void write_direction(struct writer *w, const struct metrics_interface *m,
 	const struct plan_counter *c = &m->state->counters[counter];
 
 	put(w, NUMBER(value), "interface", m->state->iface, "forward", c->forward, "protocol",
-	    proto_name(c->proto), "direction", direction, NULL);
+	    proto_name(c->proto), "direction", direction);
 }
 
 static void write_packets(struct writer *w, const struct metrics_snapshot *s)
@@ -180,8 +173,7 @@ static void write_reason(struct writer *w, const struct metrics_interface *m, en
 
 	for (int hook = 0; hook < HOOK_COUNT; hook++)
 		total += m->counters->reasons[hook][reason];
-	put(w, NUMBER(total), "interface", m->state->iface, "reason", maps_reason_name(reason),
-	    NULL);
+	put(w, NUMBER(total), "interface", m->state->iface, "reason", maps_reason_name(reason));
 }
 
 static void write_drops(struct writer *w, const struct metrics_snapshot *s)
@@ -204,13 +196,13 @@ static void write_flows(struct writer *w, const struct metrics_snapshot *s)
 {
 	for_each_interface(m, s) for (enum proto proto = 0; proto < PROTO_COUNT; proto++)
 		put(w, NUMBER(maps_flows_now(m->counters, proto)), "interface", m->state->iface,
-		    "protocol", proto_name(proto), NULL);
+		    "protocol", proto_name(proto));
 }
 
 static void write_flows_max(struct writer *w, const struct metrics_snapshot *s)
 {
 	for_each_interface(m, s)
-		put(w, NUMBER(m->counters->flows_max), "interface", m->state->iface, NULL);
+		put(w, NUMBER(m->counters->flows_max), "interface", m->state->iface);
 }
 
 static void write_flows_created(struct writer *w, const struct metrics_snapshot *s)
@@ -218,7 +210,7 @@ static void write_flows_created(struct writer *w, const struct metrics_snapshot 
 	for_each_interface(m, s) put(w,
 				     NUMBER(m->counters->flows.created[PROTO_TCP] +
 					    m->counters->flows.created[PROTO_UDP]),
-				     "interface", m->state->iface, NULL);
+				     "interface", m->state->iface);
 }
 
 static void write_flows_expired(struct writer *w, const struct metrics_snapshot *s)
@@ -226,14 +218,14 @@ static void write_flows_expired(struct writer *w, const struct metrics_snapshot 
 	for_each_interface(m, s) put(w,
 				     NUMBER(m->counters->flows.expired[PROTO_TCP] +
 					    m->counters->flows.expired[PROTO_UDP]),
-				     "interface", m->state->iface, NULL);
+				     "interface", m->state->iface);
 }
 
 static void write_backends(struct writer *w, const struct metrics_snapshot *s)
 {
 	for_each_interface(m, s) for (size_t i = 0; i < m->backend_count; i++)
 		put(w, NUMBER(m->backends[i].up), "interface", m->state->iface, "backend",
-		    m->backends[i].name, NULL);
+		    m->backends[i].name);
 }
 
 static void write_reload(struct writer *w, const struct metrics_snapshot *s)
@@ -242,7 +234,7 @@ static void write_reload(struct writer *w, const struct metrics_snapshot *s)
 
 	for_each_interface(m, s) good = good && !m->state->reload_failed;
 	if (s->interface_count)
-		put(w, NUMBER(good), NULL);
+		put(w, NUMBER(good));
 }
 
 static void write_reload_time(struct writer *w, const struct metrics_snapshot *s)
@@ -251,37 +243,37 @@ static void write_reload_time(struct writer *w, const struct metrics_snapshot *s
 
 	for_each_interface(m, s) last = m->state->loaded_at > last ? m->state->loaded_at : last;
 	if (s->interface_count)
-		put(w, NUMBER(last), NULL);
+		put(w, NUMBER(last));
 }
 
 static void write_cpu(struct writer *w, const struct metrics_snapshot *s)
 {
-	put(w, SECONDS(s->process.cpu_s), NULL);
+	put(w, SECONDS(s->process.cpu_s));
 }
 
 static void write_start_time(struct writer *w, const struct metrics_snapshot *s)
 {
-	put(w, SECONDS(s->process.start_time_s), NULL);
+	put(w, SECONDS(s->process.start_time_s));
 }
 
 static void write_open_fds(struct writer *w, const struct metrics_snapshot *s)
 {
-	put(w, NUMBER(s->process.open_fds), NULL);
+	put(w, NUMBER(s->process.open_fds));
 }
 
 static void write_max_fds(struct writer *w, const struct metrics_snapshot *s)
 {
-	put(w, NUMBER(s->process.max_fds), NULL);
+	put(w, NUMBER(s->process.max_fds));
 }
 
 static void write_virtual(struct writer *w, const struct metrics_snapshot *s)
 {
-	put(w, NUMBER(s->process.virtual_bytes), NULL);
+	put(w, NUMBER(s->process.virtual_bytes));
 }
 
 static void write_resident(struct writer *w, const struct metrics_snapshot *s)
 {
-	put(w, NUMBER(s->process.resident_bytes), NULL);
+	put(w, NUMBER(s->process.resident_bytes));
 }
 
 static const struct metric metrics[] = {

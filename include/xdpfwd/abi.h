@@ -9,7 +9,7 @@
  * Version of everything below. A pinned map of another version is never read: raise it with every
  * change of a layout or of a field's meaning.
  */
-#define XDPFWD_ABI_VERSION 2
+#define XDPFWD_ABI_VERSION 3
 
 /* The protocols that can be forwarded, as indices. */
 enum proto { PROTO_TCP, PROTO_UDP, PROTO_COUNT };
@@ -43,33 +43,36 @@ static inline _Bool reason_is_drop(enum reason reason)
 }
 
 /* Sizes of a rule set. Powers of two, so that a mask bounds an index for the verifier. */
-#define DEVICES_MAX   32
-#define SLOTS_BITS    10
-#define SLOTS_MAX     (1 << SLOTS_BITS)
-#define ADDRESSES_MAX 128
-#define NEXTHOPS_MAX  128
-#define NEARS_MAX     16
-#define RULES_MAX     2048
-#define TABLES_MAX    256
-#define PAGES_MAX     4096
-#define PAGE_PORTS    256
-#define PORT_PAGES    (65536 / PAGE_PORTS)
-#define COUNTERS_MAX  1024
-#define POOLS_MAX     64
-#define POOL_PORTS    65536
-#define SHARES_MAX    1024
+#define DEVICES_MAX    32
+#define SLOTS_BITS     10
+#define SLOTS_MAX      (1 << SLOTS_BITS)
+#define ADDRESSES_MAX  128
+#define NEXTHOPS_MAX   128
+#define NEARS_MAX      16
+#define RULES_MAX      2048
+#define TABLES_MAX     256
+#define PAGES_MAX      4096
+#define PAGE_PORTS     256
+#define PORT_PAGES     (65536 / PAGE_PORTS)
+#define COUNTERS_MAX   1024
+#define POOLS_MAX      64
+#define POOL_PORTS     65536
+#define ACLS_MAX       256
+#define ACL_RANGES_MAX 4096
+#define SHARES_MAX     1024
 
 /**
  * struct device - a device that packets come from or go to
  * @ifindex: its index
  * @mac:     its address; frames for another one are not ours
  * @is_l3:   its packets start with the IP header
+ * @mtu:     largest IP packet in bytes, 0 when unknown; kept by the agent
  */
 struct device {
 	__u32 ifindex;
 	__u8 mac[6];
 	__u16 is_l3;
-	__u8 pad[4];
+	__u32 mtu;
 };
 _Static_assert(sizeof(struct device) == 16, "layout of struct device");
 
@@ -133,6 +136,16 @@ static inline __u64 near_key(const struct ip_addr *addr, enum ip_family family)
 	return family == FAMILY_V4 ? addr->w[3] : (__u64)addr->w[1] << 32 | addr->w[0];
 }
 
+/* struct acl_range - clients that a rule is for, from @first to @last in network byte order */
+struct acl_range {
+	struct ip_addr first, last;
+};
+
+/* struct acl - a run of disjoint ranges in ascending order; none for nobody */
+struct acl {
+	__u16 first, count;
+};
+
 /* Time in flows: CLOCK_MONOTONIC in ticks of 2^27 ns, 0.134 s; 32 bits last for 18 years. */
 #define FLOW_TICK_SHIFT 27
 
@@ -153,6 +166,9 @@ enum flow_timeout { TIMEOUT_UDP, TIMEOUT_TCP_ESTABLISHED, TIMEOUT_TCP_TRANSITORY
  * @share:        masquerade: the first of its entries in ruleset.shares
  * @shares:       how many; 0 for a forward that preserves the client's address
  * @mid_stream:   a TCP connection may be taken up in the middle
+ * @clamp_mss:    TCP connections are told what the devices can carry
+ * @reject:       a refused new flow is answered, not only dropped
+ * @acl:          which clients it is for: index of ruleset.acls, 0 for all
  *
  * A rule keeps its index as long as all of public_addr, backend_addr, shift, counter and protocol
  * stay the same, for flows refer to it. An index that is no longer used holds zeros.
@@ -170,7 +186,9 @@ struct rule {
 	__u16 share;
 	__u8 shares;
 	__u8 mid_stream;
-	__u8 pad[4];
+	__u8 clamp_mss;
+	__u8 reject;
+	__u16 acl;
 };
 _Static_assert(sizeof(struct rule) == 64, "a rule is one cache line");
 
@@ -179,11 +197,17 @@ _Static_assert(sizeof(struct rule) == 64, "a rule is one cache line");
  * @client, @client_port: the client, port in network order
  * @public_port: the port it talks to, in network order
  * @rule:        the rule that took it; stands for public address, protocol and backend
+ * @tail:        all of these in one word
  */
 struct flow_key {
 	struct ip_addr client;
-	__be16 client_port, public_port;
-	__u16 rule, zero;
+	union {
+		struct {
+			__be16 client_port, public_port;
+			__u16 rule, zero;
+		};
+		__u64 tail;
+	};
 };
 _Static_assert(sizeof(struct flow_key) == 24, "layout of struct flow_key");
 
@@ -281,6 +305,7 @@ struct flow_limits {
  * @limits:    of new flows
  * @pools:     by index, 0 unused
  * @shares:    indices of pools; each rule has a run of them
+ * @acls:      by index, 0 unused; entries of @acl_ranges
  * @tables:    port table: high byte of the port -> page. Table 0 holds only page 0
  * @pages:     low byte of the port -> rule. Page 0 holds only rule 0, "none"
  *
@@ -303,6 +328,8 @@ struct ruleset {
 	__u8 pad3[32];
 	struct pool pools[POOLS_MAX];
 	__u8 shares[SHARES_MAX];
+	struct acl acls[ACLS_MAX];
+	struct acl_range acl_ranges[ACL_RANGES_MAX];
 	__u16 tables[TABLES_MAX][PORT_PAGES];
 	__u16 pages[PAGES_MAX][PAGE_PORTS];
 };

@@ -9,7 +9,7 @@ _xdpfwd() {
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-c | --config | --mode | --bpffs) i=$((i + 1)) ;;
+		-c | --config | --mode | --bpffs | --proto | --client | --backend | --forward) i=$((i + 1)) ;;
 		-*) ;;
 		*)
 			command=${COMP_WORDS[i]}
@@ -29,6 +29,8 @@ _xdpfwd() {
 		return
 		;;
 	--mode) words='auto native generic tc' ;;
+	--proto) words='tcp udp' ;;
+	--client | --backend | --forward) return ;;
 	*)
 		if [[ $current == -* ]]; then
 			words=$("$program" ${command:+"$command"} --help 2>/dev/null | grep -oE -- '--[a-z-]+')
@@ -36,7 +38,8 @@ _xdpfwd() {
 			case $command in
 			'') words=$("$program" --help 2>/dev/null |
 				sed -n '/^Options/q; s/^  \([a-z][a-z]*\) .*/\1/p') ;;
-			load | reload | unload | status | stats) words=$(ls /sys/class/net) ;;
+			flows) words="list count flush $(ls /sys/class/net)" ;;
+			load | reload | unload | status | stats | metrics) words=$(ls /sys/class/net) ;;
 			presets) words=$("$program" presets 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
 			esac
 		fi

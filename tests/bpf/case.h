@@ -23,6 +23,17 @@ struct path {
 };
 
 /**
+ * struct talk - the tuples of a masqueraded conversation
+ * @client, @public_addr, @masquerade, @backend: its addresses
+ * @client_port, @public_port, @port, @backend_port: and ports; masquerade address and port are
+ *             learned from the first packet that is forwarded while @port is 0
+ */
+struct talk {
+	struct ip_addr client, public_addr, masquerade, backend;
+	uint16_t client_port, public_port, port, backend_port;
+};
+
+/**
  * struct test_case - a packet and its fate
  * @detail:  what is special about it
  * @packet:  the input, to be changed at will after case_init()
@@ -30,6 +41,7 @@ struct path {
  * @source_forward: whose backend sends, when @path says out; path.forward unless changed
  * @hop_mac: destination address that XDP has to write
  * @gso_segs: TC: the packet is a super-packet of so many segments
+ * @talk:    the masqueraded conversation that it belongs to; NULL where addresses are preserved
  *
  * The output follows: @packet unchanged, or rewritten as @path says.
  */
@@ -44,6 +56,7 @@ struct test_case {
 	enum forward source_forward;
 	const uint8_t *hop_mac;
 	unsigned gso_segs;
+	struct talk *talk;
 };
 
 /* The paths of every pair of devices that can carry a forward. */
@@ -63,6 +76,9 @@ void case_init(struct test_case *test, const struct path *path, enum program pro
 /* case_by_cache() - TC will write the cached MAC address, not leave it to the kernel */
 bool case_by_cache(const struct test_case *test);
 
+/* reason_name() - for messages */
+const char *reason_name(enum reason reason);
+
 /* case_output() - @packet as it has to leave the program when it is forwarded */
 struct packet_spec case_output(const struct test_case *test);
 
@@ -78,6 +94,9 @@ __attribute__((format(printf, 2, 3))) void case_run(struct test_case *test, cons
 /* case_run_bytes() - the same with these bytes as input and nothing forwarded */
 __attribute__((format(printf, 3, 4))) void
 case_run_bytes(struct test_case *test, const struct packet_buf *bytes, const char *detail, ...);
+
+/* case_failures() - how many cases have failed in this test */
+unsigned case_failures(void);
 
 /* case_try() - run without expectations; the action, with the output in @out and the reason */
 int case_try(const struct test_case *test, const struct packet_buf *in, struct packet_buf *out,

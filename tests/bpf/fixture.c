@@ -15,18 +15,6 @@
 #include "fixture.h"
 #include "ruleset.h"
 
-const struct forward_spec fixture_forwards[FWD_COUNT] = {
-	[FWD_PLAIN] = { 5000, 5009, 0, 0, PEER_HOME, DEV_HOME },
-	[FWD_UP] = { 3000, 3009, 0, 1000, PEER_HOME, DEV_HOME },
-	[FWD_DOWN] = { 8000, 8009, 0, -1000, PEER_HOME, DEV_HOME },
-	[FWD_RANGE] = { 49152, 65535, 51820, 0, PEER_HOME, DEV_HOME },
-	[FWD_ARM] = { 6000, 6009, 0, 0, PEER_ARM, DEV_PUB },
-	[FWD_TUN] = { 7500, 7509, 0, 20, PEER_TUN, DEV_TUN },
-	[FWD_ROUTED] = { 9000, 9000, 0, 0, PEER_ROUTED, DEV_HOME },
-	[FWD_SILENT] = { 9001, 9001, 0, 0, PEER_SILENT, DEV_HOME },
-	[FWD_DEAD] = { 9002, 9002, 0, 0, PEER_DEAD, DEV_HOME },
-};
-
 const char *const program_names[PROGRAM_COUNT] = { "xdp", "tc", "tc_l3" };
 
 const uint8_t fixture_cached_mac[6] = { 2, 0xca, 0xc4, 0xed, 0, 1 };
@@ -57,6 +45,8 @@ static const struct {
 	[PEER_DEAD] = { { "198.18.11.2", "2001:db8:b::2" }, {} },
 	[PEER_VOID] = { { "198.18.12.2", "2001:db8:c::2" }, {} },
 	[PEER_HOST_IN] = { { "198.18.9.1", "2001:db8:9::1" }, {} },
+	[PEER_HOST_OTHER] = { { "198.18.9.11", "2001:db8:9::11" }, {} },
+	[PEER_HOST_TUN] = { { "198.18.8.1", "2001:db8:8::1" }, {} },
 	[PEER_WAN_CLIENT] = { { "198.19.0.10", "2001:db8:19::10" }, {} },
 };
 
@@ -86,10 +76,12 @@ static const char setup[] =
 	"link set wan mtu 1600 up\n"
 	"addr add 198.51.100.2/24 dev pub\n"
 	"addr add 198.18.9.1/24 dev home\n"
+	"addr add 198.18.9.11/24 dev home\n"
 	"addr add 198.18.8.1/24 dev tun\n"
 	"addr add 203.0.113.2/32 dev wan\n"
 	"addr add 2001:db8:51::2/64 dev pub nodad\n"
 	"addr add 2001:db8:9::1/64 dev home nodad\n"
+	"addr add 2001:db8:9::11/64 dev home nodad\n"
 	"addr add 2001:db8:8::1/64 dev tun nodad\n"
 	"addr add 2001:db8:113::2/128 dev wan nodad\n"
 	"neigh add 198.51.100.1 lladdr 02:51:00:00:00:01 dev pub nud permanent\n"
@@ -148,15 +140,28 @@ ReportHook(PRE_ALL)(struct criterion_test_set *tests)
 		      stderr);
 }
 
-void fixture_init(void)
+static void init(unsigned flows_max)
 {
 	if (geteuid() != 0)
 		cr_skip_test("needs root");
 	cr_assert_eq(unshare(CLONE_NEWNET), 0, "unshare: %m");
 	run("%s", setup);
 	libbpf_set_print(quiet);
-	skel = xdpfwd_bpf__open_and_load();
-	cr_assert(skel, "loading the programs: %m");
+	skel = xdpfwd_bpf__open();
+	cr_assert(skel, "opening the programs: %m");
+	if (flows_max)
+		cr_assert_eq(bpf_map__set_max_entries(skel->maps.flows_confirmed, flows_max), 0);
+	cr_assert_eq(xdpfwd_bpf__load(skel), 0, "loading the programs: %m");
+}
+
+void fixture_init(void)
+{
+	init(0);
+}
+
+void fixture_init_small(void)
+{
+	init(FIXTURE_SMALL);
 }
 
 void fixture_apply_plan(const struct plan *plan, uint64_t valid_until_ns)
@@ -174,70 +179,6 @@ void fixture_apply_plan(const struct plan *plan, uint64_t valid_until_ns)
 	cr_assert_eq(ruleset_build(plan, valid_until_ns, NULL, ruleset, &diags), 0);
 	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(skel->maps.rulesets), &zero, &fd, 0), 0, "%m");
 	close(fd);
-}
-
-static void add_device(struct plan *plan, enum dev dev, uint32_t mtu)
-{
-	struct plan_device *device = &plan->devices[plan->device_count++];
-
-	strcpy(device->name, dev_name(dev));
-	device->ifindex = dev_ifindex(dev);
-	device->is_l3 = dev_is_l3(dev);
-	device->mtu = mtu;
-	memcpy(device->mac, dev_mac(dev), 6);
-}
-
-/* One forward of fixture_forwards for one family: a next hop and two rules. */
-static void add_forward(struct plan *plan, enum world world, enum forward number,
-			enum ip_family family, uint8_t device, uint32_t mtu)
-{
-	const struct forward_spec *spec = &fixture_forwards[number];
-	struct plan_nexthop *nexthop = &plan->nexthops[plan->nexthop_count];
-
-	nexthop->addr = nexthop->neighbour = peer_addr(world, spec->backend, family);
-	nexthop->device = device;
-	nexthop->mtu = mtu;
-	nexthop->has_mac = spec->backend != PEER_SILENT && spec->backend != PEER_DEAD;
-	memcpy(nexthop->mac, fixture_cached_mac, 6);
-	for (int proto = 0; proto < PROTO_COUNT; proto++) {
-		struct plan_rule *rule = &plan->rules[plan->rule_count++];
-
-		rule->proto = proto;
-		rule->public_addr = peer_addr(world, PEER_PUBLIC, family);
-		rule->backend_addr = nexthop->addr;
-		rule->shift = spec->shift;
-		rule->counter = number * PROTO_COUNT + proto;
-		rule->nexthop = plan->nexthop_count;
-		port_set_add(&rule->ports, (struct port_range){ spec->first, spec->last });
-		if (spec->excluded)
-			port_set_remove(&rule->ports,
-					(struct port_range){ spec->excluded, spec->excluded });
-	}
-	plan->nexthop_count++;
-}
-
-void fixture_apply(enum world world, uint64_t valid_until_ns, uint32_t mtu)
-{
-	struct plan *plan = calloc(1, sizeof(*plan));
-	uint8_t index[DEV_COUNT] = { [DEV_PUB] = 0, [DEV_HOME] = 1, [DEV_TUN] = 2 };
-
-	cr_assert(plan);
-	plan->rules = calloc(FWD_COUNT * FAMILY_COUNT * PROTO_COUNT, sizeof(*plan->rules));
-	cr_assert(plan->rules);
-	add_device(plan, world == WORLD_PUB ? DEV_PUB : DEV_WAN, mtu);
-	add_device(plan, DEV_HOME, mtu);
-	add_device(plan, DEV_TUN, mtu);
-	for (int forward = 0; forward < FWD_COUNT; forward++) {
-		enum dev device = fixture_forwards[forward].device;
-
-		if (world == WORLD_WAN && device == DEV_PUB)
-			continue;
-		for (int family = 0; family < FAMILY_COUNT; family++)
-			add_forward(plan, world, forward, family, index[device], mtu);
-	}
-	fixture_apply_plan(plan, valid_until_ns);
-	free(plan->rules);
-	free(plan);
 }
 
 void fixture_clear(void)

@@ -36,7 +36,9 @@ enum peer {
 	PEER_SILENT,	 /* on HOME, no neighbour entry */
 	PEER_DEAD,	 /* unreachable route */
 	PEER_VOID,	 /* blackhole route */
-	PEER_HOST_IN,	 /* the host's own address on HOME */
+	PEER_HOST_IN,	 /* the host's own address on HOME: what flows to HOME are masqueraded as */
+	PEER_HOST_OTHER, /* another one, that they can be as well */
+	PEER_HOST_TUN,	 /* the same for TUN */
 	PEER_WAN_CLIENT, /* behind WAN */
 	PEER_COUNT
 };
@@ -86,6 +88,10 @@ struct counts {
 /* fixture_init() - for TestSuite(.init): namespace, devices, programs; skips without root */
 void fixture_init(void);
 
+/* fixture_init_small() - the same, with room for FIXTURE_SMALL confirmed flows */
+#define FIXTURE_SMALL 4
+void fixture_init_small(void);
+
 /**
  * fixture_apply() - put a new rule set in force
  * @world: which device is public
@@ -93,6 +99,20 @@ void fixture_init(void);
  * @mtu:   of the cached next hops
  */
 void fixture_apply(enum world world, uint64_t valid_until_ns, uint32_t mtu);
+
+/*
+ * fixture_masquerade() - the same, but every forward masquerades as the host's address on the
+ * device to its backend. There are no flows yet, and no limits; all ports from 1024 on that are not
+ * forwarded may be used. Tests change the rule set as they like.
+ */
+void fixture_masquerade(enum world world, uint64_t valid_until_ns, uint32_t mtu);
+
+/* fixture_pool() - index of the pool of an address, 0 for none; fixture_flows() - its records */
+unsigned fixture_pool(const struct ip_addr *addr, enum proto proto);
+struct flow *fixture_flows(unsigned pool);
+
+/* fixture_flow_counts() - the counters of flows, summed over CPUs */
+void fixture_flow_counts(struct flow_counters *counts);
 
 /* fixture_apply_plan() - the same from any plan */
 struct plan;

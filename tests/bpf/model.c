@@ -68,8 +68,7 @@ struct plan_rule *model_add(enum proto proto, struct ip_addr pub, struct ip_addr
 /* What bpf/lookup.h does. */
 unsigned model_find(const struct ip_addr *addr, enum direction dir, enum proto proto, uint16_t port)
 {
-	const struct address *entry =
-		&model_rs->addresses[address_slot(addr, model_rs->seed)];
+	const struct address *entry = &model_rs->addresses[address_slot(addr, model_rs->seed)];
 
 	if (!ip_addr_equal(&entry->addr, addr))
 		return 0;

@@ -161,11 +161,6 @@ what="reload of what is not loaded" refused 1 'eth0' "$XDPFWD" reload eth0
 what="stats of what is not loaded" refused 1 'eth0' "$XDPFWD" stats eth0
 what="status of what is not loaded" refused 1 'eth0' "$XDPFWD" status eth0
 
-forward 'source = "masquerade"'
-what="masquerade" refused '1 2' '"web".*source = "preserve"' "${load[@]}"
-forward 'source = '
-what="masquerade by default" refused '1 2' '"web".*source = "preserve"' "${load[@]}"
-
 # backend LINE... - ports.toml with another backend
 backend() {
 	forward
@@ -173,6 +168,9 @@ backend() {
 	printf '%s\n' "$@" >backend.toml
 	sed -i '/^\[backend.home\]/r backend.toml' ports.toml
 }
+backend "address = [\"$HOME4\", \"$HOME6\"]" 'masquerade_address = "203.0.113.99"'
+sed -i '/^source/d' ports.toml
+what="masquerade as somebody else" refused 1 'masquerade_address: 203\.0\.113\.99' "${load[@]}"
 backend 'address = "home.invalid"'
 what="a name that does not resolve" refused 1 'home\.invalid' "${load[@]}"
 backend 'address = "203.1.113.77"'

@@ -85,6 +85,19 @@ static void write_backend(struct input *in, FILE *out, unsigned index)
 			2 + index);
 	if (rarely(in, 8))
 		fprintf(out, "device = \"%s\"\n", PICK(in, devices));
+	if (rarely(in, 4))
+		fprintf(out, "masquerade_address = [\"%s\", \"%s\"]\n", PICK(in, literals),
+			PICK(in, literals));
+}
+
+static void write_limits(struct input *in, FILE *out)
+{
+	struct port_range range = input_range(in);
+
+	fprintf(out, "[limits]\nflows = %u\nsource_prefix_v6 = %u\n", 1 + input_below(in, 65536),
+		1 + input_below(in, 64));
+	if (rarely(in, 4))
+		fprintf(out, "masquerade_ports = \"%u-%u\"\n", range.first, range.last);
 }
 
 static void write_forward(struct input *in, FILE *out, unsigned backends)
@@ -92,7 +105,7 @@ static void write_forward(struct input *in, FILE *out, unsigned backends)
 	static const char *const protocols[] = { "\"tcp\"", "\"udp\"", "[\"tcp\", \"udp\"]" };
 
 	fprintf(out, "[[forward]]\nbackend = \"b%u\"\n", input_below(in, backends));
-	if (!rarely(in, 32))
+	if (!rarely(in, 2))
 		fprintf(out, "source = \"preserve\"\n");
 	if (!rarely(in, 8)) {
 		fprintf(out, "protocol = %s\n", PICK(in, protocols));
@@ -126,6 +139,8 @@ char *input_config(struct input *in, size_t *len)
 		in->data += end;
 		in->size -= end;
 	} else {
+		if (rarely(in, 4))
+			write_limits(in, out);
 		for (unsigned i = 0; i < backends; i++)
 			write_backend(in, out, i);
 		for (unsigned n = 1 + input_below(in, 4); n; n--)
@@ -274,6 +289,7 @@ static void input_routes(struct input *in, const struct config *config, struct i
 			host->routes[i].error = PICK(in, errors);
 		host->routes[i].has_gateway = rarely(in, 4);
 		host->routes[i].gateway = input_addr(in);
+		host->routes[i].source = input_addr(in);
 		host->routes[i].mtu = input_below(in, 3) * 700;
 	}
 }

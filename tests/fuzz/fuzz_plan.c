@@ -123,6 +123,50 @@ static void check_rules(const struct plan_input *in, const struct plan *plan)
 	}
 }
 
+/* Each rule has addresses of its family and protocol when its forward masquerades, else none. */
+static void check_shares(const struct plan_input *in, const struct plan *plan)
+{
+	MUST(plan->pool_count <= PLAN_POOLS_MAX && plan->share_count <= SHARES_MAX);
+	for (size_t i = 0; i < plan->rule_count; i++) {
+		const struct plan_rule *rule = &plan->rules[i];
+
+		MUST(!rule->shares ==
+		     (in->config->forwards[rule->forward].source == SOURCE_PRESERVE));
+		MUST(!rule->shares || rule->share + rule->shares <= plan->share_count);
+		for (unsigned s = 0; s < rule->shares; s++) {
+			const struct plan_pool *pool = &plan->pools[plan->shares[rule->share + s]];
+
+			MUST(plan->shares[rule->share + s] < plan->pool_count);
+			MUST(pool->proto == rule->proto);
+			MUST(ip_addr_is_v4(&pool->addr) == ip_addr_is_v4(&rule->backend_addr));
+		}
+	}
+}
+
+/* No flow gets a port that somebody else has. */
+static void check_pools(const struct plan_input *in, const struct plan *plan)
+{
+	const struct port_range *range = &in->config->limits.masquerade_ports;
+
+	for (size_t p = 0; p < plan->pool_count; p++) {
+		const struct plan_pool *pool = &plan->pools[p];
+		struct port_set ports, outside;
+
+		memcpy(ports.bits, plan->limits.ports[pool->proto], sizeof(ports.bits));
+		MUST(!port_set_is_empty(&ports));
+		outside = ports;
+		port_set_remove(&outside, *range);
+		MUST(port_set_is_empty(&outside));
+		for (size_t i = 0; i < in->host->socket_count; i++)
+			MUST(in->host->sockets[i].proto != pool->proto ||
+			     !port_set_has(&ports, in->host->sockets[i].local_port));
+		for (size_t i = 0; i < plan->rule_count; i++)
+			MUST(plan->rules[i].proto != pool->proto ||
+			     !ip_addr_equal(&plan->rules[i].public_addr, &pool->addr) ||
+			     !port_set_common(&plan->rules[i].ports, 0, &ports, 0));
+	}
+}
+
 static void check_hooks(const struct plan_input *in, const struct plan *plan)
 {
 	unsigned tc[DEVICES_MAX] = {}, xdp[DEVICES_MAX] = {};
@@ -179,12 +223,25 @@ static void check_gateways(const struct plan_input *in, const struct plan *plan)
 static void check_plan(const struct plan_input *in, const struct plan *plan)
 {
 	check_rules(in, plan);
+	check_shares(in, plan);
+	check_pools(in, plan);
 	check_hooks(in, plan);
 	check_reserved(in, plan);
 	check_gateways(in, plan);
 	MUST(plan->counter_count >= in->counter_count);
 	MUST(!in->counter_count ||
 	     !memcmp(plan->counters, in->counters, in->counter_count * sizeof(*plan->counters)));
+}
+
+/* A reload of the same plan changes nothing. */
+static void check_again(const struct plan *plan)
+{
+	static struct ruleset again;
+	struct diag_list diags = {};
+
+	memset(&again, 0, sizeof(again));
+	MUST(!ruleset_build(plan, 0, &rs, &again, &diags));
+	MUST(!memcmp(&again, &rs, sizeof(rs)));
 }
 
 static void check_world(const struct plan_input *in, struct input *rest)
@@ -198,10 +255,12 @@ static void check_world(const struct plan_input *in, struct input *rest)
 		check_plan(in, plan);
 		MUST(plan_equal(plan, same));
 		memset(&rs, 0, sizeof(rs));
-		if (!ruleset_build(plan, 0, NULL, &rs, &diags))
+		if (!ruleset_build(plan, 0, NULL, &rs, &diags)) {
+			check_again(plan);
 			check_lookup(plan, rest);
-		else
+		} else {
 			MUST(diag_has_errors(&diags));
+		}
 	}
 	plan_free(plan);
 	plan_free(same);

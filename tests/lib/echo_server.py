@@ -8,9 +8,11 @@ answers. TCP says it once, when the connection opens, and echoes from there on.
 """
 
 import argparse
+import resource
 import selectors
 import socket
 
+OPEN_FILES = 20000
 SO_RCVBUFFORCE = 33  # a burst must be lost on the wire or not at all, never in this buffer
 RECEIVE_BUFFER = 32 << 20
 
@@ -87,13 +89,14 @@ def main():
     parser.add_argument("--name", default="echo")
     args = parser.parse_args()
 
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     server = Server(args.name)
     for family in (socket.AF_INET, socket.AF_INET6):
         for port in args.udp:
             server.add(open_socket(family, socket.SOCK_DGRAM, port), server.answer_datagrams)
         for port in args.tcp:
             sock = open_socket(family, socket.SOCK_STREAM, port)
-            sock.listen(64)
+            sock.listen(4096)
             server.add(sock, server.accept)
     print("ready", flush=True)
     server.run()

@@ -25,6 +25,12 @@ static void put16(struct packet_buf *buf, uint16_t value)
 	put8(buf, value & 0xff);
 }
 
+static void put32(struct packet_buf *buf, uint32_t value)
+{
+	put16(buf, value >> 16);
+	put16(buf, value & 0xffff);
+}
+
 static void put_zeros(struct packet_buf *buf, size_t len)
 {
 	while (len--)
@@ -150,12 +156,10 @@ static void put_l4(const struct packet_spec *spec, struct packet_buf *buf)
 		put16(buf, spec->dport);
 	}
 	if (spec->proto == IPPROTO_TCP) {
-		put16(buf, 0x0102); /* sequence */
-		put16(buf, 0x0304);
-		put16(buf, 0x0506); /* acknowledgement */
-		put16(buf, 0x0708);
+		put32(buf, spec->tcp.is_set ? spec->tcp.seq : 0x01020304);
+		put32(buf, spec->tcp.is_set ? spec->tcp.ack : 0x05060708);
 		put8(buf, (5 + spec->tcp_words) << 4);
-		put8(buf, 0x18); /* PSH, ACK */
+		put8(buf, spec->tcp.is_set ? spec->tcp.flags : 0x18); /* PSH, ACK */
 		put16(buf, 0x7210);
 		put16(buf, 0); /* checksum */
 		put16(buf, 0);

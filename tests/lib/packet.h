@@ -64,6 +64,8 @@ struct packet_patch {
  * @no_checksum: UDP without a checksum
  * @partial:   the sender left the L4 checksum to the hardware: only the pseudo header is in it
  * @tcp_words: options of TCP, in words of four bytes
+ * @tcp:       flags and numbers of TCP, unless @is_set is false: then some of a packet in the
+ * middle
  * @padding:   bytes behind the IP packet
  */
 struct packet_spec {
@@ -87,6 +89,11 @@ struct packet_spec {
 	uint16_t head;
 	bool no_checksum, partial;
 	unsigned tcp_words;
+	struct {
+		bool is_set;
+		uint8_t flags;
+		uint32_t seq, ack;
+	} tcp;
 	size_t padding;
 	struct packet_patch patches[PACKET_PATCH_MAX];
 };

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <linux/bpf.h>
 #include <sys/mman.h>
 #include <time.h>

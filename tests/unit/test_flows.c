@@ -183,33 +183,53 @@ Test(flows, a_round_of_the_sweeper_takes_ten_steps)
 	cr_expect_eq(sweeper.run.pool, 1, "and due again");
 }
 
-Test(flows, a_pool_without_flows_is_left_alone_for_a_while)
+static void count_flows(const struct flow_counters *value)
 {
+	struct flow_counters *values = calloc(libbpf_num_possible_cpus(), sizeof(*values));
+	char path[PATH_MAX];
+	uint32_t key = 0;
+	int fd = bpf_obj_get(pins_path(path, BPFFS, "eth0", "flow_counters"));
+
+	values[libbpf_num_possible_cpus() - 1] = *value;
+	cr_assert_eq(bpf_map_update_elem(fd, &key, values, BPF_ANY), 0, "%m");
+	close(fd);
+	free(values);
+}
+
+Test(flows, a_pool_without_flows_is_left_alone_until_one_begins)
+{
+	struct flow_counters counters = {};
 	struct flows_sweeper sweeper = {};
 
 	flow_sample_load();
 	flow_sample_pin_sweep(SWEEP_ELEMENTS, 0, XDP_PASS);
 	take_steps(&sweeper, FLOWS_ROUND_STEPS);
-	for (int round = 1; round < FLOWS_EMPTY_ROUNDS; round++) {
+	for (int round = 0; round < 3; round++) {
 		take_steps(&sweeper, 1);
-		cr_expect_eq(sweeper.run.pool, 0, "round %d", round);
+		cr_expect_eq(sweeper.run.pool, 0);
 		take_steps(&sweeper, FLOWS_ROUND_STEPS - 1);
 	}
+	counters.created[PROTO_UDP] = 1;
+	count_flows(&counters);
 	take_steps(&sweeper, 1);
-	cr_expect_eq(sweeper.run.pool, 1);
+	cr_expect_eq(sweeper.run.proto, PROTO_UDP);
+	cr_expect_eq(sweeper.pending, 0, "TCP is left alone");
+	cr_expect_eq(sweeper.run.next, 103 * SWEEP_ELEMENTS); /* a tenth of one pool */
+	take_steps(&sweeper, FLOWS_ROUND_STEPS);
+	cr_expect_eq(sweeper.run.pool, 0, "it was empty again");
 }
 
 Test(flows, counters)
 {
 	static struct maps_counters counters;
-	int cpus = libbpf_num_possible_cpus();
-	struct flow_counters *values = calloc(cpus, sizeof(*values));
+	struct flow_counters *values, first = { { 10, 5 }, { 3, 9 }, { 1, 2 }, { 4, 4 } };
+	int cpus = libbpf_num_possible_cpus(), fd;
 	char path[PATH_MAX];
 	uint32_t key = 0;
-	int fd;
 
 	flow_sample_load();
-	values[0] = (struct flow_counters){ { 10, 5 }, { 3, 9 }, { 1, 2 }, { 4, 4 } };
+	values = calloc(cpus, sizeof(*values));
+	values[0] = first;
 	values[cpus - 1].created[PROTO_TCP] += 100;
 	fd = bpf_obj_get(pins_path(path, BPFFS, "eth0", "flow_counters"));
 	cr_assert_eq(bpf_map_update_elem(fd, &key, values, BPF_ANY), 0, "%m");

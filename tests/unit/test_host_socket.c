@@ -233,6 +233,28 @@ Test(host_socket, kernel_socket)
 	cr_expect_eq(in_child(with_own_processes), 1);
 }
 
+/* What the agent looks at every second: no walk through all processes. */
+Test(host_socket, ports)
+{
+	struct host host;
+
+	bound(SOCK_STREAM, "127.0.0.1", 20001, false);
+	bound(SOCK_DGRAM, "::", 20002, false);
+	cr_assert_eq(host_sysctl_write("net.ipv4.ip_local_port_range", "30000 40000"), 0);
+	cr_assert_eq(host_sysctl_write("net.ipv4.ip_local_reserved_ports", "31000-31009"), 0);
+	cr_assert_eq(host_read_network(&host), 0);
+	cr_expect_eq(host.socket_count, 0);
+	cr_assert_eq(host_read_ports(&host), 0);
+	cr_expect_eq(host.socket_count, 2);
+	cr_expect_str_empty(find(&host, PROTO_TCP, HOST_SOCKET_LISTEN, 20001)->process);
+	cr_expect_str_empty(find(&host, PROTO_UDP, HOST_SOCKET_LISTEN, 20002)->process);
+	cr_expect_eq(host.port_min, 30000);
+	cr_expect_eq(host.port_max, 40000);
+	cr_expect_eq(port_set_count(&host.reserved), 10);
+	cr_expect(host.link_count, "the network is still there");
+	host_free(&host);
+}
+
 Test(host_socket, more_than_one_message_holds)
 {
 	struct host host;

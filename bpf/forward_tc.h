@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The way of a TCP or UDP packet through TC. A function of its own in the object, so that its stack
+ * is not under those of what TC does besides. */
+#ifndef XDPFWD_BPF_FORWARD_TC_H
+#define XDPFWD_BPF_FORWARD_TC_H
+
+#include "emit_tc.h"
+
+/* How a packet lies in its buffer, as one scalar that a global function can be given. */
+#define TC_L3_OFF(how) ((how)&L3_OFFSET_MASK)
+#define TC_IS_L3       (1 << 8) /* the device has no Ethernet header */
+#define TC_IS_TAGGED   (1 << 9) /* a VLAN tag is kept beside the data */
+
+/* tc_segments() - packets on the wire; a tun device leaves the number to us */
+static __always_inline __u32 tc_segments(struct __sk_buff *skb, const struct packet *pkt)
+{
+	__u32 size = skb->gso_size, segments = skb->gso_segs;
+
+	return segments ? segments : size ? (pkt->payload_len + size - 1) / size : 1;
+}
+
+static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, const int family)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	struct packet pkt = { .is_gso = skb->gso_size != 0, .is_tagged = !!(how & TC_IS_TAGGED) };
+	struct ruleset *rs = ruleset_get();
+	bool is_l3 = how & TC_IS_L3;
+	__u64 l3_off = TC_L3_OFF(how);
+	struct device *egress;
+	struct match match;
+	__u32 ingress;
+	struct track *scratch = track_get(); /* the stack has no room for another edit */
+	struct hop hop;
+	enum reason reason;
+
+	if (!scratch || !rs)
+		return REASON_NO_RULESET;
+	reason =
+		parse_packet(skb, HOOK_TC, data, data_end, l3_off, skb->len - l3_off, family, &pkt);
+	if (reason)
+		return reason;
+	reason = lookup_match(rs, &pkt, skb->ifindex, family, &match, &ingress);
+	if (reason)
+		return reason;
+	reason = check_l4(data, data_end, &pkt, family);
+	if (reason)
+		return reason;
+	reason = translate(rs, data, data_end, &pkt, &match, &scratch->edit);
+	if (reason)
+		return reason;
+	reason = hop_find_tc(skb, rs, &pkt, &match, scratch, family, &hop, &egress);
+	if (reason)
+		return reason;
+	reason = tc_prepare(skb, &pkt, egress, is_l3);
+	if (reason)
+		return reason;
+	reason = emit_tc(skb, &pkt, &scratch->edit, family);
+	if (!reason && is_syn(&pkt))
+		reason = tc_clamp_mss(skb, pkt.l4_off, mss_limit(rs, &match, family));
+	if (!reason && hop.has_mac)
+		reason = tc_store_mac(skb, &hop, family, is_l3);
+	if (reason)
+		return reason;
+	count_match(rs, &match, tc_segments(skb, &pkt), pkt.l3_len);
+	scratch->action = tc_send(egress, &hop, scratch);
+	return REASON_FORWARDED;
+}
+
+/* tc_forward_v4(), tc_forward_v6() - forward a packet; 0 with track.action set, or the reason */
+__noinline int tc_forward_v4(struct __sk_buff *skb, __u32 how)
+{
+	return tc_family(skb, how, AF_INET);
+}
+
+__noinline int tc_forward_v6(struct __sk_buff *skb, __u32 how)
+{
+	return tc_family(skb, how, AF_INET6);
+}
+
+#endif
