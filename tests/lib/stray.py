@@ -22,6 +22,7 @@ DEADLINE_S = 20
 LONE = ("client-rst", "backend-rst", "rst-syn", "icmp")  # then left alone
 BUSY = "busy-rst"  # talks on all the time
 ENDED = ("fin", "rst")
+UNREACHABLES = 8  # from both sides, at least
 
 
 class Lab:
@@ -38,6 +39,15 @@ class Lab:
                    "flows", "list", "eth0", "--proto", "tcp", "--json"]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
         return {flow["client"]: flow for flow in json.loads(output)["flows"]}
+
+    def unreachables(self, family):
+        """How many of these the edge itself has been told."""
+        path, key = {"IPv4": ("snmp", "Icmp:"), "IPv6": ("snmp6", "Icmp6InDestUnreachs")}[family]
+        with in_node(self.args.lab, "edge"), open(f"/proc/thread-self/net/{path}",
+                                                  encoding="ascii") as file:
+            lines = [line.split() for line in file if line.startswith(key)]
+        names, values = lines[0], lines[-1]
+        return int(values[names.index("InDestUnreachs") if family == "IPv4" else 1])
 
 
 class Connection:
@@ -152,8 +162,12 @@ def disturb(hosts, connections):
             done = wait_until(lambda c=connections[family, what], i=inwards, f=flags:
                               reset_by(c, i, f))
             print(f"{family} {what} arrived: {'reset' if done else 'no'}")
-        connections[family, "icmp"].icmp_errors()
-        print(f"{family} icmp arrived: {connections[family, 'icmp'].state()}")
+        connection = connections[family, "icmp"]
+        before = connection.lab.unreachables(family)
+        connection.icmp_errors()
+        done = wait_until(lambda c=connection, f=family, b=before:
+                          c.lab.unreachables(f) >= b + UNREACHABLES)
+        print(f"{family} icmp arrived: {'yes' if done else 'no'} {connection.state()}")
     for family in hosts:
         connections[family, "rst-syn"].inject(True, SYN)
     for (family, what), connection in connections.items():
