@@ -63,10 +63,10 @@ seen_by_home() {
 		awk '{ print $4 }' | sort
 }
 
-e2e_lab ethernet
-home_stays_home
 for mode in tc native; do
 	e2e_context="$mode: "
+	e2e_lab ethernet
+	home_stays_home
 	e2e_echo home tcp 7000,7001
 	halves_watch
 	config first 7000 second 7001
@@ -107,7 +107,6 @@ for mode in tc native; do
 		"echoed 0 of 2000; 2000 lost: 2000 [Errno 104] Connection reset by peer" \
 		"$(many_tell echo 7001)"
 	many_stop
-	lab_stop echo-home
 	e2e_unload
 done
 e2e_done
