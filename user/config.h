@@ -59,6 +59,7 @@ struct config_timeouts {
  * @allow, @deny: source prefixes
  * @timeouts:  how long idle flows are remembered
  * @mid_stream: masquerade: a TCP connection may be taken up in the middle
+ * @mss_clamp:  TCP connections are told what the devices can carry
  * @preset:    name of the preset it came from, or NULL
  *
  * The place of a key that is absent is the place of its table.
@@ -78,7 +79,7 @@ struct config_forward {
 	struct ip_prefix *allow, *deny;
 	size_t allow_count, deny_count;
 	struct config_timeouts timeouts;
-	bool mid_stream;
+	bool mid_stream, mss_clamp;
 	char *preset;
 	struct diag_place ports_place, source_place, allow_place, deny_place, timeout_place,
 		mid_stream_place, address_place, to_port_place, backend_place;
@@ -90,10 +91,12 @@ struct config_forward {
  * @new_flows_per_second: that one source may begin, 0 for any number
  * @source_prefix_v6:     leading bits by which IPv6 sources are told apart
  * @masquerade_ports:     what source ports are taken from
+ * @reject:               who is refused is told, rather than left waiting
  */
 struct config_limits {
 	uint32_t flows_per_source, new_flows_per_second, source_prefix_v6;
 	struct port_range masquerade_ports;
+	bool reject;
 	struct diag_place masquerade_ports_place;
 };
 

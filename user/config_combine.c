@@ -238,6 +238,7 @@ static void check_source(struct config_reader *r, const struct toml_node *node,
 void config_combine(struct config_reader *r, const struct toml_node *node, struct config_draft *d)
 {
 	d->f->mid_stream = d->mid_stream;
+	d->f->mss_clamp = d->mss_clamp;
 	check_keys(r, node);
 	apply_ports(r, node, d);
 	apply_exclude(r, toml_get(node, "exclude"), d);

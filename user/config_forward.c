@@ -229,6 +229,7 @@ static const struct config_key forward_keys[] = {
 	{ "deny", read_deny, 0 },
 	{ "timeout", read_timeout, 0 },
 	{ "mid_stream", config_read_bool, offsetof(struct config_draft, mid_stream) },
+	{ "mss_clamp", config_read_bool, offsetof(struct config_draft, mss_clamp) },
 	{ "preset", read_preset, 0 },
 	{ "web", config_read_bool, offsetof(struct config_draft, web) },
 	{ "turn_ports", config_read_ports, offsetof(struct config_draft, turn) },
@@ -237,7 +238,9 @@ static const struct config_key forward_keys[] = {
 static void read_forward(struct config_reader *r, const struct toml_node *node, size_t index)
 {
 	struct config_forward *f = &r->config->forwards[index];
-	struct config_draft d = { .f = f, .extra = &r->extra[index], .errors = r->errors };
+	struct config_draft d = {
+		.f = f, .extra = &r->extra[index], .errors = r->errors, .mss_clamp = true
+	};
 	const struct toml_node *name = toml_get(node, "name");
 	char label[CONFIG_LABEL_LEN];
 	size_t mark;

@@ -128,8 +128,8 @@ struct config_ports {
  * @f:         the forward
  * @extra:     what the checks need to know beyond it
  * @errors:    how many errors there were before it
- * @protocols, @ports, @preset, @web, @turn, @to_port, @mid_stream: values of the keys that
- *             config_combine() puts together; to_port is { 0, 0 } when absent
+ * @protocols, @ports, @preset, @web, @turn, @to_port, @mid_stream, @mss_clamp: values of the keys
+ *             that config_combine() puts together; to_port is { 0, 0 } when absent
  */
 struct config_draft {
 	struct config_forward *f;
@@ -138,7 +138,7 @@ struct config_draft {
 	bool protocols[PROTO_COUNT];
 	struct config_ports ports, turn;
 	const struct preset *preset;
-	bool web, mid_stream;
+	bool web, mid_stream, mss_clamp;
 	struct port_range to_port;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The [limits] table of the config.
 #include <stddef.h>
+#include <string.h>
 #include "config_internal.h"
 
 #define FLOWS_DEFAULT	   131072
@@ -54,6 +55,19 @@ static void read_masquerade_ports(struct config_reader *r, const struct toml_nod
 	config_get_ports(r, node, &limits->masquerade_ports);
 }
 
+static void read_on_full(struct config_reader *r, const struct toml_node *node, void *out)
+{
+	const char *answer = config_get_string(r, node, "\"drop\" or \"reject\"");
+	struct config_limits *limits = out;
+
+	if (!answer)
+		return;
+	limits->reject = !strcmp(answer, "reject");
+	if (!limits->reject && strcmp(answer, "drop") != 0)
+		config_error(r, node->place,
+			     "\"%.63s\" is not an answer; use \"drop\" or \"reject\"", answer);
+}
+
 static const struct config_key limits_keys[] = {
 	{ "flows", read_flows, offsetof(struct config, flows_max) },
 	{ "flows_per_source", read_per_source, offsetof(struct config, limits.flows_per_source) },
@@ -61,6 +75,7 @@ static const struct config_key limits_keys[] = {
 	  offsetof(struct config, limits.new_flows_per_second) },
 	{ "source_prefix_v6", read_prefix_v6, offsetof(struct config, limits.source_prefix_v6) },
 	{ "masquerade_ports", read_masquerade_ports, offsetof(struct config, limits) },
+	{ "on_full", read_on_full, offsetof(struct config, limits) },
 };
 
 void config_limits_init(struct config *config)

@@ -173,6 +173,7 @@ static bool rules_equal(const struct plan_rule *a, const struct plan_rule *b)
 	       a->nexthop == b->nexthop && ip_addr_equal(&a->public_addr, &b->public_addr) &&
 	       ip_addr_equal(&a->backend_addr, &b->backend_addr) && a->share == b->share &&
 	       a->shares == b->shares && a->mid_stream == b->mid_stream &&
+	       a->clamp_mss == b->clamp_mss && a->reject == b->reject &&
 	       !memcmp(a->timeout_s, b->timeout_s, sizeof(a->timeout_s)) &&
 	       port_set_equal(&a->ports, &b->ports);
 }

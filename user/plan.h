@@ -141,6 +141,8 @@ struct plan_pool {
  * @shares:  how many; 0 for a rule that preserves the client's address
  * @timeout_s: masquerade: idle times of its flows
  * @mid_stream: masquerade: a TCP connection may be taken up in the middle
+ * @clamp_mss:  TCP connections are told what the devices can carry
+ * @reject:     masquerade: who is refused a new flow is told
  */
 struct plan_rule {
 	size_t forward;
@@ -153,7 +155,7 @@ struct plan_rule {
 	uint16_t share;
 	uint8_t shares;
 	uint32_t timeout_s[TIMEOUT_COUNT];
-	bool mid_stream;
+	bool mid_stream, clamp_mss, reject;
 };
 
 /* One program on one device, and why there. */

@@ -70,6 +70,8 @@ static void add_rule(struct planner *p, size_t forward, enum proto proto,
 			       [TIMEOUT_TCP_ESTABLISHED] = f->timeouts.tcp_established_s,
 			       [TIMEOUT_TCP_TRANSITORY] = f->timeouts.tcp_transitory_s },
 		.mid_stream = f->mid_stream,
+		.clamp_mss = f->mss_clamp,
+		.reject = f->source == SOURCE_MASQUERADE && p->in->config->limits.reject,
 	};
 	for (size_t i = 0; i + 1 < p->plan->rule_count; i++)
 		if (rules[i].proto == rule->proto)

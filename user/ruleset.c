@@ -148,6 +148,8 @@ static int add_rule(struct builder *b, const struct plan *plan, unsigned index)
 		.share = from->share,
 		.shares = from->shares,
 		.mid_stream = from->mid_stream,
+		.clamp_mss = from->clamp_mss,
+		.reject = from->reject,
 	};
 	for (int i = 0; i < TIMEOUT_COUNT; i++)
 		rule->timeout[i] = ticks(from->timeout_s[i]);
@@ -214,6 +216,15 @@ static void fill_devices(const struct plan *plan, struct ruleset *rs)
 	}
 }
 
+/* A device that is down has no MTU for now, and is likely to come up with the one it had. */
+static void refresh_mtus(const struct plan *plan, struct ruleset *rs)
+{
+	for (size_t i = 0; i < plan->device_count; i++)
+		if (plan->devices[i].mtu && plan->devices[i].mtu != rs->devices[i].mtu)
+			__atomic_store_n(&rs->devices[i].mtu, plan->devices[i].mtu,
+					 __ATOMIC_RELAXED);
+}
+
 /* Entries first, then their number: a program meanwhile asks the kernel. */
 static void refresh_gateways(const struct plan *plan, struct ruleset *rs)
 {
@@ -265,6 +276,7 @@ void ruleset_refresh(const struct plan *plan, uint64_t valid_until_ns, struct ru
 				 from->has_mac && !device->is_l3 ? valid_until_ns : 0,
 				 __ATOMIC_SEQ_CST);
 	}
+	refresh_mtus(plan, rs);
 	refresh_gateways(plan, rs);
 	if (plan->limits.port_last)
 		refresh_ports(plan, rs);

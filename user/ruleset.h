@@ -22,9 +22,11 @@ int ruleset_build(const struct plan *plan, uint64_t valid_until_ns, const struct
 		  struct ruleset *rs, struct diag_list *diags);
 
 /**
- * ruleset_refresh() - bring the next hops and free ports of a rule set in force up to date
+ * ruleset_refresh() - bring next hops, MTUs and free ports of a rule set in force up to date
  * @plan: the plan it was built from, with current MAC addresses, MTUs and limits; with limits whose
  *        @port_last is 0, the ports stay as they are
+ *
+ * A device without an MTU, being down, keeps the one it had.
  *
  * Programs read while this writes: an entry is made invalid before its address changes.
  */

@@ -128,3 +128,20 @@ Test(ruleset, nexthops)
 	cr_expect_eq(model_rs->nexthops[0].valid_until_ns, 0);
 	cr_expect_eq(model_rs->nexthops[1].valid_until_ns, 3000);
 }
+
+/* Of a device that is down nothing is known; what it carried when it was up is the best guess. */
+Test(ruleset, mtus_follow_the_devices)
+{
+	model_plan->devices[0].mtu = 1500;
+	model_plan->devices[1].mtu = 1420;
+	model_build();
+	cr_expect_eq(model_rs->devices[0].mtu, 1500);
+	cr_expect_eq(model_rs->devices[1].mtu, 1420);
+	cr_expect_eq(model_rs->devices[2].mtu, 0);
+
+	model_plan->devices[0].mtu = 9000;
+	model_plan->devices[1].mtu = 0;
+	ruleset_refresh(model_plan, 0, model_rs);
+	cr_expect_eq(model_rs->devices[0].mtu, 9000);
+	cr_expect_eq(model_rs->devices[1].mtu, 1420);
+}

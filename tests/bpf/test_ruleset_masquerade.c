@@ -86,12 +86,16 @@ Test(ruleset_masquerade, rules)
 	from->timeout_s[TIMEOUT_TCP_ESTABLISHED] = 7440;
 	from->timeout_s[TIMEOUT_TCP_TRANSITORY] = 1;
 	from->mid_stream = true;
+	from->clamp_mss = true;
+	from->reject = true;
 	add_masquerade(PROTO_UDP, 53);
 	model_add(PROTO_TCP, model_v4(0xc6336401), model_v4(0xc6120902), 81, 81, 0);
 	model_build();
 	cr_expect_eq(rule->share, 0);
 	cr_expect_eq(rule->shares, 2);
 	cr_expect_eq(rule->mid_stream, 1);
+	cr_expect_eq(rule->clamp_mss, 1);
+	cr_expect_eq(rule->reject, 1);
 	/* In ticks of 2^27 ns, not one less than asked for, and never none. */
 	cr_expect_eq(rule->timeout[TIMEOUT_UDP], 1);
 	cr_expect_eq(rule->timeout[TIMEOUT_TCP_ESTABLISHED], 55433);
@@ -99,6 +103,8 @@ Test(ruleset_masquerade, rules)
 	cr_expect_eq(model_rs->rules[2].share, 2);
 	cr_expect_eq(model_rs->rules[2].shares, 1);
 	cr_expect_eq(model_rs->rules[2].mid_stream, 0);
+	cr_expect_eq(model_rs->rules[2].clamp_mss, 0);
+	cr_expect_eq(model_rs->rules[2].reject, 0);
 	cr_expect_eq(model_rs->rules[3].shares, 0);
 }
 

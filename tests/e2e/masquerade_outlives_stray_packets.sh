@@ -38,7 +38,7 @@ for mode in native tc; do
 		for what in client-rst backend-rst rst-syn; do
 			check_result $family "$what arrived" reset
 		done
-		check_result $family "icmp arrived" established
+		check_result $family "icmp arrived" "yes established"
 		for what in client-rst backend-rst rst-syn icmp; do
 			check_result $family "$what then" "works established"
 			check_result $family "$what later" "works established"
@@ -47,14 +47,10 @@ for mode in native tc; do
 		check_result $family "fin at once" closed
 		check_result $family "rst at once" reset
 		for what in fin rst; do
-			check_result $family "$what in the end" gone
+			check_result $family "$what in the end" "gone refused"
 		done
 		check_result $family "the others" works
 	done
-	check "the host took note of the ICMP errors, IPv4" lab_in edge \
-		awk '/^Icmp: [0-9]/ { n = $5 } END { exit n < 12 }' /proc/net/snmp
-	check "the host took note of the ICMP errors, IPv6" lab_in edge \
-		awk '/^Icmp6InDestUnreachs/ { n = $2 } END { exit n < 8 }' /proc/net/snmp6
 	e2e_unload
 done
 e2e_done

@@ -14,16 +14,14 @@ The client's node and home have to keep their own hands off --port.
 
 import argparse
 import json
-import os
 import random
 import struct
 import sys
 import time
 
-from wire import ACK, FIN, SYN, TCP, UDP, Cable, address, build, checksum, parse
+from wire import ACK, FIN, LATE_S, SYN, TCP, UDP, Cable, Fences, address, build, checksum, parse
 
 BATCH = 64
-LATE_S = 5.0  # for packets that should be there at once
 SPOOFED = {4: address("198.19.0.0"), 6: address("2001:db8:bad::")}
 
 
@@ -64,18 +62,8 @@ class Crowd:
         self.port = args.port
         self.client = Cable(args.lab, "client/eth0", "edge/eth0")
         self.home = Cable(args.lab, "home/eth0", "edge/eth1")
-        # A packet that arrives tells that those before it did, or never will. The two flows of these
-        # fences are never confirmed, so that they need no room in the table.
-        self.fences = 0
-        self.fence, self.fence_public = address(args.fence), address(args.public[0])
-        self.fence_port = os.getpid() % 10000
-        self.client.send(self.fence_inwards(b"begin", 50000))
-        seen = self.receive(self.home, lambda packet: packet.payload == b"begin")
-        self.fence_seen = seen.dst, seen.dport, seen.src, seen.sport
-
-    def fence_inwards(self, payload, base=40000):
-        return build(UDP, self.fence, base + self.fence_port, self.fence_public, self.port,
-                     payload)
+        self.fences = Fences(self.client, self.home, address(args.fence), address(args.public[0]),
+                             self.port)
 
     @staticmethod
     def receive(cable, wanted):
@@ -89,10 +77,9 @@ class Crowd:
 
     def collect(self, inwards, arrived):
         """Put up a fence, and take in what arrives before it, by conversation number."""
-        self.fences += 1
         near, far = (self.client, self.home) if inwards else (self.home, self.client)
-        mark = b"fence" + struct.pack("!I", self.fences)
-        near.send(self.fence_inwards(mark) if inwards else build(UDP, *self.fence_seen, mark))
+        fence, mark = self.fences.make(inwards)
+        near.send(fence)
         while True:
             packet = self.receive(far, lambda packet: self.port in (packet.dport, packet.sport))
             if packet.payload == mark:

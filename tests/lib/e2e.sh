@@ -141,8 +141,16 @@ e2e_unload() {
 	fi
 }
 
-# e2e_config - ports.toml with what the traffic below expects
+# shellcheck disable=SC2120 # called without arguments too
+# e2e_config [masquerade] - ports.toml with what the traffic below expects; without an argument home
+# sees clients' own addresses
 e2e_config() {
+	e2e_config_preserve
+	# What is said nowhere is the default.
+	[[ ${1:-} != masquerade ]] || sed -i '/^source = /d' "$LAB_DIR/ports.toml"
+}
+
+e2e_config_preserve() {
 	cat >"$LAB_DIR/ports.toml" <<-END
 		[backend.home]
 		address = ["$HOME4", "$HOME6"]
@@ -214,28 +222,29 @@ e2e_ask() {
 	cut -d ' ' -f 1,3,4 <<<"$answer"
 }
 
-# check_echo - each kind of port leads where it should, with the client's own address
+# check_echo HOST CLIENT [SEEN] - each kind of port leads where it should; home sees the client's own
+# address or SEEN
 check_echo() {
-	local host=$1 client=$2 protocol port
+	local host=$1 client=$2 seen=${3:-$2} protocol port
 	for protocol in udp tcp; do
-		check_equal "$protocol: a single port" "$client 7000 home" \
+		check_equal "$protocol: a single port" "$seen 7000 home" \
 			"$(e2e_ask "$host" 7000 --protocol $protocol)"
 		for port in 8000 8009; do
 			check_equal "$protocol: $port goes to $((port + 1000)) by to_port" \
-				"$client $((port + 1000)) home" \
+				"$seen $((port + 1000)) home" \
 				"$(e2e_ask "$host" $port --protocol $protocol)"
 		done
 		check_equal "$protocol: 8005 is excluded and stays with the edge" \
 			"$client 8005 edge" "$(e2e_ask "$host" 8005 --protocol $protocol)"
 	done
 	for port in 49152 50000 65535; do
-		check_equal "udp: $port of the range" "$client $port home" "$(e2e_ask "$host" $port)"
+		check_equal "udp: $port of the range" "$seen $port home" "$(e2e_ask "$host" $port)"
 	done
 	check_equal "udp: 60000 is excluded and stays with the edge" \
 		"$client 60000 edge" "$(e2e_ask "$host" 60000)"
-	check_equal "udp: a single byte" "$client 7000 home" "$(e2e_ask "$host" 7000 --size 1)"
-	check_equal "udp: 1300 bytes" "$client 7000 home" "$(e2e_ask "$host" 7000 --size 1300)"
-	check_equal "tcp: a megabyte both ways" "$client 7000 home" \
+	check_equal "udp: a single byte" "$seen 7000 home" "$(e2e_ask "$host" 7000 --size 1)"
+	check_equal "udp: 1300 bytes" "$seen 7000 home" "$(e2e_ask "$host" 7000 --size 1300)"
+	check_equal "tcp: a megabyte both ways" "$seen 7000 home" \
 		"$(e2e_ask "$host" 7000 --protocol tcp --size 1000000)"
 }
 
@@ -251,13 +260,14 @@ check_services() {
 		service_logged coturn ", remote $client:"
 }
 
-# check_echo_both - check_echo over IPv4 and IPv6
+# shellcheck disable=SC2120 # called without arguments too
+# check_echo_both [SEEN4 SEEN6] - check_echo over IPv4 and IPv6
 check_echo_both() {
 	local before=$e2e_context
 	e2e_context="${before}IPv4: "
-	check_echo "$EDGE4" "$CLIENT4"
+	check_echo "$EDGE4" "$CLIENT4" "${1:-}"
 	e2e_context="${before}IPv6: "
-	check_echo "$EDGE6" "$CLIENT6"
+	check_echo "$EDGE6" "$CLIENT6" "${2:-}"
 	e2e_context=$before
 }
 

@@ -4,6 +4,22 @@
 #
 # Source after e2e.sh.
 
+# config_begin - ports.toml with home's addresses, of which home may choose what to call its own
+config_begin() {
+	cat >"$LAB_DIR/ports.toml" <<-END
+		[backend.home]
+		address = ["$HOME4", "$HOME6"]
+		device = "$BACKEND_DEV"
+	END
+}
+
+# config_forward NAME PORTS [LINE...] - one more forward of TCP and UDP; masquerade is the default
+config_forward() {
+	printf '%s\n' '[[forward]]' "name = \"$1\"" "ports = [$2]" "${@:3}" >>"$LAB_DIR/ports.toml"
+	[[ "${*:3}" == *protocol* ]] || echo 'protocol = ["tcp", "udp"]' >>"$LAB_DIR/ports.toml"
+	[[ "${*:3}" == *backend* ]] || echo 'backend = "home"' >>"$LAB_DIR/ports.toml"
+}
+
 # home_stays_home - home knows its own link and nothing else, as behind a router that nobody can set
 home_stays_home() {
 	lab_in home ip route del default
@@ -42,6 +58,7 @@ many_stop() {
 	lab_stop many
 }
 
+# shellcheck disable=SC2120 # called without arguments too
 # flow_count [FILTER...] - how many flows there are
 flow_count() {
 	lab_xdpfwd flows count eth0 --json "$@" | e2e_json 'd["flows"]'
@@ -108,4 +125,46 @@ halves_seen() {
 		((wrong == 0)) || echo "$node: $wrong packets from a wrong address"
 	done
 	halves_hosts | diff "$LAB_DIR/halves" - | sed -n 's/^>/more:/p'
+}
+
+# iperf3_start - its server on home
+iperf3_start() {
+	lab_start iperf3 home iperf3 -s
+	lab_wait 5 "iperf3" lab_listens home tcp 5201
+}
+
+# iperf3_run HOST OPTION... - of what was sent, how much arrived: "100 %"
+iperf3_run() {
+	local host=$1
+	shift
+	lab_in client iperf3 -J -c "$host" "$@" | e2e_json '(lambda e: "%d %%" % (
+		100 * e["sum_received"]["bytes"] / e["sum_sent"]["bytes"] if "sum_received" in e
+		else 100 - e["sum"]["lost_percent"]))(d["end"])'
+}
+
+# check_iperf3 HOST - bulk both ways over TCP and UDP
+#
+# The last bytes may be under way when it ends, its UDP sockets are small, and a busy machine overruns
+# them: half is enough.
+check_iperf3() {
+	local way
+	for way in '' -R; do
+		check_match "iperf3${way:+ $way}: TCP" '"([5-9].|100) %"' \
+			"$(iperf3_run "$1" -n 50M $way 2>&1)"
+		check_match "iperf3${way:+ $way}: UDP" '"([5-9].|100) %"' \
+			"$(iperf3_run "$1" -u -b 20M -n 500K -l 1200 $way 2>&1)"
+	done
+}
+
+# host_counter NODE NAME - what a host has counted of its own TCP and UDP: UdpNoPorts
+host_counter() {
+	lab_in "$1" nstat -asz "$2" | awk -v name="$2" '$1 == name { print $2 }'
+}
+
+# talk HOST PORT FROM - one UDP exchange from a port of the client's; prints who home sees
+talk() {
+	local seen
+	seen=$(lab_in client "$E2E_TOOLS/echo_client.py" ask "$1" "$2" --source-port "$3" 2>&1)
+	[[ $seen == *:* ]] && seen="[${seen/ /]:}" || seen=${seen/ /:}
+	echo "${seen%% *}"
 }

@@ -7,7 +7,7 @@ Usage: nft_oracle.py PORTS.TOML IFACE PUBLIC_ADDRESS... [--keep PORT]
 PORT is the UDP port of the tunnel, which xdpfwd leaves with the host by itself.
 
 Knows what the labs use: literal backends, ports, ranges, exclude, to_port, address, allow and
-source = "preserve". Needs Python 3.11 for its TOML reader.
+source. Needs Python 3.11 for its TOML reader.
 """
 
 import argparse
@@ -44,10 +44,8 @@ def family(address):
 
 
 def rules(config, iface, publics, keep):
-    """Yields (chain, rule): the way in, and what home sends without having been asked."""
+    """Yields (chain, rule): the way in; masquerade, or what home sends unasked."""
     for forward in config["forward"]:
-        if forward.get("source") != "preserve":
-            sys.exit("only source = \"preserve\" is known here")
         backends = {family(a): a
                     for a in as_list(config["backend"][forward["backend"]]["address"])}
         ports = expand(forward["ports"])
@@ -74,9 +72,14 @@ def rules(config, iface, publics, keep):
                 yield "prerouting", (
                     f"iifname {iface} {sources}{ip} daddr {public} "
                     f"{protocol} dport {ranges(ports)} dnat {ip} to {backend}{to}")
+                backend_ports = ranges([p + shift for p in ports])
+                if forward.get("source", "masquerade") == "masquerade":
+                    yield "postrouting", (f"ct status dnat {ip} daddr {backend} "
+                                          f"{protocol} dport {backend_ports} masquerade")
+                    continue
                 yield "postrouting", (
                     f"oifname {iface} {ip} saddr {backend} "
-                    f"{protocol} sport {ranges([p + shift for p in ports])} "
+                    f"{protocol} sport {backend_ports} "
                     f"snat {ip} to {public}{back}")
 
 

@@ -81,10 +81,10 @@ service_logged() {
 	lab_wait 8 "\"$2\" in the log of $1" grep -qF -- "$2" "$LAB_DIR/log/$1"
 }
 
-# service_chat HOST [MESSAGE] - two users log in from the client and pass a message
+# service_chat HOST [MESSAGE [OPTION...]] - two users log in from the client and pass a message
 service_chat() {
 	lab_in client "$LAB_ROOT/tests/lib/xmpp_chat.py" "$1" "$SERVICE_DOMAIN" \
-		--password "$SERVICE_PASSWORD" ${2:+--message "$2"}
+		--password "$SERVICE_PASSWORD" ${2:+--message "$2"} "${@:3}"
 }
 
 # service_server_stream HOST - the first step of another XMPP server
@@ -99,12 +99,13 @@ service_relay() {
 	local host=$1 peer=$2 count=50 output
 	shift 2
 	[[ $peer != *:* ]] || set -- -x "$@"
-	output=$(lab_in client timeout 20 turnutils_uclient -c -n $count -m 1 -l 170 -z 5 \
-		-u "$TURN_USER" -w "$TURN_PASSWORD" -e "$peer" -r $TURN_PEER_PORT "$@" "$host" 2>&1)
+	output=$(lab_in client timeout "${TURN_PATIENCE:-20}" \
+		stdbuf -oL turnutils_uclient -c -n $count -m 1 -l 170 -z 5 \
+		-u "$TURN_USER" -w "$TURN_PASSWORD" -e "$peer" -r $TURN_PEER_PORT "$@" "$host" 2>&1) || :
 	printf '%s\n' "$output" >>"$LAB_DIR/log/turn-client"
 	if ! grep -q "tot_send_msgs=$count, tot_recv_msgs=$count\$" <<<"$output" ||
 		! grep -q 'Total lost packets 0 ' <<<"$output"; then
-		tail -n 5 <<<"$output" >&2
+		tail -n 6 <<<"$output" >&2
 		return 1
 	fi
 	echo "$count packets sent, $count came back, 0 lost"

@@ -16,12 +16,13 @@ import struct
 import subprocess
 import time
 
-from wire import ACK, RST, SYN, TCP, Cable, address, build, checksum, in_node
+from wire import ACK, RST, SYN, TCP, Cable, address, build, checksum, in_node, parse
 
 DEADLINE_S = 20
 LONE = ("client-rst", "backend-rst", "rst-syn", "icmp")  # then left alone
 BUSY = "busy-rst"  # talks on all the time
 ENDED = ("fin", "rst")
+UNREACHABLES = 8  # from both sides, at least
 
 
 class Lab:
@@ -38,6 +39,15 @@ class Lab:
                    "flows", "list", "eth0", "--proto", "tcp", "--json"]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
         return {flow["client"]: flow for flow in json.loads(output)["flows"]}
+
+    def unreachables(self, family):
+        """How many of these the edge itself has been told."""
+        path, key = {"IPv4": ("snmp", "Icmp:"), "IPv6": ("snmp6", "Icmp6InDestUnreachs")}[family]
+        with in_node(self.args.lab, "edge"), open(f"/proc/thread-self/net/{path}",
+                                                  encoding="ascii") as file:
+            lines = [line.split() for line in file if line.startswith(key)]
+        names, values = lines[0], lines[-1]
+        return int(values[names.index("InDestUnreachs") if family == "IPv4" else 1])
 
 
 class Connection:
@@ -104,6 +114,24 @@ class Connection:
         for packet in icmp_errors(backend, edge, to_backend):
             self.lab.home.send(packet)
 
+    def way_of_late_packet(self):
+        """What becomes of a packet of this connection after its end; a reset comes in any case."""
+        seq, ack = self.lab.random.getrandbits(32), self.lab.random.getrandbits(32)
+        self.lab.client.send(build(TCP, self.client, self.cport, self.public, self.public_port,
+                                   b"late", ACK, seq, ack))
+        while True:
+            data = self.lab.client.receive(DEADLINE_S)
+            if not data:
+                return "no answer"
+            packet = parse(data)
+            if packet and packet.proto == TCP and packet.flags & RST and packet.seq == ack:
+                break
+        while data := self.lab.home.receive(0):
+            packet = parse(data)
+            if packet and packet.proto == TCP and packet.seq == seq:
+                return "forwarded"
+        return "refused"
+
     def close(self, with_rst):
         if with_rst:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -152,8 +180,12 @@ def disturb(hosts, connections):
             done = wait_until(lambda c=connections[family, what], i=inwards, f=flags:
                               reset_by(c, i, f))
             print(f"{family} {what} arrived: {'reset' if done else 'no'}")
-        connections[family, "icmp"].icmp_errors()
-        print(f"{family} icmp arrived: {connections[family, 'icmp'].state()}")
+        connection = connections[family, "icmp"]
+        before = connection.lab.unreachables(family)
+        connection.icmp_errors()
+        done = wait_until(lambda c=connection, f=family, b=before:
+                          c.lab.unreachables(f) >= b + UNREACHABLES)
+        print(f"{family} icmp arrived: {'yes' if done else 'no'} {connection.state()}")
     for family in hosts:
         connections[family, "rst-syn"].inject(True, SYN)
     for (family, what), connection in connections.items():
@@ -188,7 +220,8 @@ def end(hosts, connections):
     for family in hosts:
         for what in ENDED:
             gone = wait_until(lambda c=connections[family, what]: c.state() == "gone")
-            print(f"{family} {what} in the end: {'gone' if gone else 'there'}")
+            print(f"{family} {what} in the end: {'gone' if gone else 'there'} "
+                  + connections[family, what].way_of_late_packet())
         print(f"{family} the others: " + " ".join(sorted(
             {connections[family, what].works() for what in (*LONE, BUSY)})))
 

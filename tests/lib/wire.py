@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import os
 import select
 import socket
 import struct
@@ -21,6 +22,7 @@ ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 = 3, 0x800, 0x86DD
 PACKET_HOST = 0
 SO_RCVBUFFORCE = 33
 SIOCGIFHWADDR = 0x8927
+LATE_S = 5.0  # for packets that should be there at once
 RECEIVE_BUFFER = 64 << 20
 CHECK_OFFSET = {TCP: 16, UDP: 6}
 
@@ -178,3 +180,31 @@ class Cable:
             frame, place = self.sock.recvfrom(65535)
             if place[2] == PACKET_HOST and frame[12:14] in (b"\x08\x00", b"\x86\xdd"):
                 return frame[14:]
+
+
+class Fences:
+    """Packets that tell, when they arrive, that those before them have arrived or never will.
+
+    They take the same way, with two flows of their own that never get to be established.
+    """
+
+    def __init__(self, client, home, source, public, port):
+        self.inwards_ends = source, 40000 + os.getpid() % 10000, public, port
+        begin = build(UDP, source, 50000 + os.getpid() % 10000, public, port, b"begin")
+        client.send(begin)
+        while True:
+            data = home.receive(LATE_S)
+            if data is None:
+                raise TimeoutError("nothing comes through")
+            seen = parse(data)
+            if seen and seen.payload == b"begin":
+                break
+        self.outwards_ends = seen.dst, seen.dport, seen.src, seen.sport
+        self.count = 0
+
+    def make(self, inwards):
+        """The next one: the packet, and its payload."""
+        self.count += 1
+        payload = b"fence" + struct.pack("!I", self.count)
+        return build(UDP, *(self.inwards_ends if inwards else self.outwards_ends),
+                     payload), payload

@@ -135,8 +135,8 @@ Test(config_keys, keys_of_a_forward)
 		{ "colour = 1",
 		  "1:forward \"turn\": unknown key \"colour\"; known: name, "
 		  "protocol, ports, exclude, "
-		  "backend, to_port, address, source, allow, deny, timeout, mid_stream, preset, "
-		  "web, turn_ports" },
+		  "backend, to_port, address, source, allow, deny, timeout, mid_stream, mss_clamp, "
+		  "preset, web, turn_ports" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -24,6 +24,7 @@ Test(config_masquerade, limits_by_default)
 	cr_expect_eq(limits.source_prefix_v6, 64);
 	cr_expect_eq(limits.masquerade_ports.first, 1024);
 	cr_expect_eq(limits.masquerade_ports.last, 65535);
+	cr_expect_not(limits.reject);
 	/* A source has half of the flows, however many there are. */
 	cr_expect_eq(limits_of(LIMITS("flows = 1000\n")).flows_per_source, 500);
 	cr_expect_eq(limits_of(LIMITS("source_prefix_v6 = 48\n")).flows_per_source, 65536);
@@ -47,6 +48,8 @@ Test(config_masquerade, limits_as_given)
 	cr_expect_eq(limits_of(LIMITS("flows_per_source = 0\n")).flows_per_source, 0);
 	cr_expect_eq(limits_of(LIMITS("new_flows_per_second = 0\n")).new_flows_per_second, 0);
 	cr_expect_eq(limits_of(LIMITS("masquerade_ports = 5000\n")).masquerade_ports.last, 5000);
+	cr_expect(limits_of(LIMITS("on_full = \"reject\"\n")).reject);
+	cr_expect_not(limits_of(LIMITS("on_full = \"drop\"\n")).reject);
 }
 
 Test(config_masquerade, limits_that_cannot_be)
@@ -73,6 +76,10 @@ Test(config_masquerade, limits_that_cannot_be)
 		  "20: limits: masquerade_ports: reversed range 200-100; write 100-200" },
 		{ "masquerade_ports = [1]", "20: limits: masquerade_ports: expected a port or a "
 					    "\"first-last\" range, got a list" },
+		{ "on_full = \"refuse\"", "11: limits: on_full: \"refuse\" is not an answer; use "
+					  "\"drop\" or \"reject\"" },
+		{ "on_full = true", "11: limits: on_full: expected \"drop\" or \"reject\", got a "
+				    "boolean" },
 		{ "flow = 1", "1: limits: unknown key \"flow\"; did you mean \"flows\"?" },
 	};
 
@@ -133,6 +140,19 @@ Test(config_masquerade, addresses_without_effect)
 	expect_findings(BACKEND("masquerade_address = [\"198.18.9.1\", \"2001:db8::1\"]\n"),
 			"f:3:22: warning: backend \"home\": masquerade_address: it has no IPv6 "
 			"address, so one of that family has no effect\n");
+}
+
+Test(config_masquerade, mss_clamp)
+{
+	struct config *config = parse_good(XMPP);
+
+	cr_expect(config->forwards[0].mss_clamp);
+	config_free(config);
+	config = parse_good(XMPP "mss_clamp = false\nsource = \"preserve\"\n");
+	cr_expect_not(config->forwards[0].mss_clamp);
+	config_free(config);
+	expect_findings(XMPP "mss_clamp = 1\n", "f:7:13: forward #1: mss_clamp: expected true or "
+						"false, got an integer\n");
 }
 
 Test(config_masquerade, mid_stream)

@@ -318,6 +318,19 @@ Test(plan_masquerade, timeouts_and_mid_stream)
 	cr_expect_eq(rule->timeout_s[TIMEOUT_TCP_ESTABLISHED], 7440);
 	cr_expect_eq(rule->timeout_s[TIMEOUT_TCP_TRANSITORY], 30);
 	cr_expect(rule->mid_stream);
+	cr_expect(rule->clamp_mss);
+	expect_plan(HOME4 M_TCP("80") ONE_ADDRESS "mss_clamp = false\n");
+	cr_expect_not(world.plan->rules[0].clamp_mss);
+}
+
+/* Nothing is refused for want of room where nothing is tracked. */
+Test(plan_masquerade, who_is_told_of_a_refusal)
+{
+	expect_plan(HOME4 M_TCP("80") ONE_ADDRESS TCP("81"));
+	cr_expect_not(world.plan->rules[0].reject);
+	expect_plan("[limits]\non_full = \"reject\"\n" HOME4 M_TCP("80") ONE_ADDRESS TCP("81"));
+	cr_expect(world.plan->rules[0].reject);
+	cr_expect_not(world.plan->rules[1].reject);
 }
 
 /* The host keeps its own traffic, whatever the source mode. */
@@ -363,6 +376,8 @@ Test(plan_masquerade, what_makes_a_plan_another)
 	static const char *const others[] = {
 		HOME4 TCP("80") ONE_ADDRESS,
 		HOME4 M_TCP("80") ONE_ADDRESS "mid_stream = true\n",
+		HOME4 M_TCP("80") ONE_ADDRESS "mss_clamp = false\n",
+		"[limits]\non_full = \"reject\"\n" HOME4 M_TCP("80") ONE_ADDRESS,
 		HOME4 M_TCP("80") ONE_ADDRESS "timeout.udp = \"1s\"\n",
 		"[limits]\nmasquerade_ports = \"1024-2000\"\n" HOME4 M_TCP("80") ONE_ADDRESS,
 		"[limits]\nnew_flows_per_second = 1\n" HOME4 M_TCP("80") ONE_ADDRESS,

@@ -297,7 +297,8 @@ Test(show, stats_json)
 		json_incref(json_object_get(json, "drops")),
 		"{\"ttl_expired\": 42, \"bad_length\": 0, \"no_checksum\": 0, \"no_route\": 0, "
 		"\"rewrite_failed\": 0, \"no_port\": 0, \"flows_full\": 0, \"source_flows\": 0, "
-		"\"source_rate\": 0}");
+		"\"source_rate\": 0, \"denied\": 0, \"oversize\": 0, \"bad_checksum\": 0, "
+		"\"bad_icmp\": 0, \"lost_fragment\": 0}");
 	passed = json_object_get(json, "passed");
 	cr_expect_eq(
 		json_integer_value(json_object_get(json_object_get(passed, "xdp"), "not_ours")), 7);
