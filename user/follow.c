@@ -116,7 +116,7 @@ static bool on_forwarded_port(const struct config *config, const struct host_soc
 	return false;
 }
 
-/* FNV-1a of what tells one listener from another. */
+/* FNV-1a, word by word, of what tells one listener from another. */
 static uint64_t socket_digest(const struct host_socket *socket)
 {
 	uint32_t words[] = { socket->proto,	 socket->local_port, socket->v6only,
@@ -124,8 +124,8 @@ static uint64_t socket_digest(const struct host_socket *socket)
 			     socket->local.w[3] };
 	uint64_t digest = 0xcbf29ce484222325;
 
-	for (size_t i = 0; i < sizeof(words); i++)
-		digest = (digest ^ ((const uint8_t *)words)[i]) * 0x100000001b3;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		digest = (digest ^ words[i]) * 0x100000001b3;
 	return digest;
 }
 

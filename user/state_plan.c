@@ -7,7 +7,7 @@
 #include "state.h"
 
 /* A longer config is read from its file again; the rest of the state needs room, too. */
-#define CONFIG_TEXT_MAX (256 * 1024)
+#define CONFIG_TEXT_MAX (64 * 1024)
 
 static void fill_nexthops(struct state *s, const struct plan *plan, const struct config *config)
 {
