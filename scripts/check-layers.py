@@ -16,6 +16,7 @@ LAYERS = {
             "flow_track", "mss", "nexthop", "emit_xdp emit_tc", "forward_tc", "xdpfwd"],
     "user": [
         "diag ipaddr portset",
+        "clients",
         "log output",
         "toml",
         "config presets",
