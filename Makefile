@@ -32,7 +32,7 @@ endif
 USER_OBJS := $(patsubst user/%,$(BUILD)/user/%.o,$(wildcard user/*.c user/*.cpp))
 LIB_OBJS  := $(filter-out %/main.c.o,$(USER_OBJS))
 TEST_BINS := $(BUILD)/test-unit $(BUILD)/test-bpf
-BENCH_BINS := $(addprefix $(BUILD)/bench-,flood cost load)
+BENCH_BINS := $(addprefix $(BUILD)/bench-,flood cost load sweep)
 # For the kernel matrix: the object by each compiler, and the guests' tools.
 CLANG_OBJS   := $(patsubst %,$(BUILD)/kernels/clang-%.bpf.o,14 16 19)
 KERNEL_TOOLS := $(addprefix $(BUILD)/kernels/,traffic tunnel verifier pass.bpf.o)
@@ -136,7 +136,7 @@ budget:
 	$(Q)tests/kernels/run.sh --budget
 
 # Programs of the benchmark are built like those of the forwarder.
-$(BUILD)/tests/perf/%.skel.h: tests/perf/%.bpf.c $(wildcard bpf/*.h include/xdpfwd/* vmlinux/*.h)
+$(BUILD)/tests/perf/%.skel.h: tests/perf/%.bpf.c $(wildcard bpf/*.h tests/perf/*.h include/xdpfwd/* vmlinux/*.h)
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPFFLAGS) -iquote bpf -c $< -o $(@:.skel.h=.bpf.o)
@@ -145,6 +145,8 @@ $(BUILD)/tests/perf/%.skel.h: tests/perf/%.bpf.c $(wildcard bpf/*.h include/xdpf
 $(BUILD)/tests/perf/flood.c.o: $(BUILD)/tests/perf/flood.skel.h
 $(BUILD)/tests/perf/cost.c.o: $(BUILD)/tests/perf/cost.skel.h
 $(BUILD)/bench-cost: $(BUILD)/user/ipaddr.c.o $(BUILD)/tests/lib/packet.c.o
+$(BUILD)/bench-flood: $(BUILD)/tests/perf/replies.c.o $(LIB_OBJS)
+$(BUILD)/bench-sweep: $(LIB_OBJS)
 $(BENCH_BINS): $(BUILD)/bench-%: $(BUILD)/tests/perf/%.c.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

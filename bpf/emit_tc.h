@@ -9,6 +9,12 @@
 
 #include "nexthop.h"
 
+/* How a packet lies in its buffer, as one scalar that a global function can be given. */
+#define TC_L3_OFF(how) ((how)&L3_OFFSET_MASK)
+#define TC_IS_L3       (1 << 8) /* the device has no Ethernet header */
+#define TC_IS_V6       (1 << 10)
+#define TC_IS_TAGGED   (1 << 9) /* a VLAN tag is kept beside the data */
+
 /* tc_store_ipv4() - addresses, TTL and header checksum; 0 or a negative error */
 static __noinline long tc_store_ipv4(struct __sk_buff *skb, const struct packet *pkt,
 				     const struct edit *edit)

@@ -63,8 +63,9 @@ static __always_inline __u32 flow_timeout(const struct flow *flow, const struct 
 {
 	if (proto == PROTO_UDP)
 		return rule->timeout[TIMEOUT_UDP];
-	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) || flow_is_closed(flow) ||
-	    flow_is_reset(flow))
+	/* One that was opened again waits for the backend first. */
+	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) ||
+	    !(flow->half[DIR_OUT].flags & FLOW_SEEN) || flow_is_closed(flow) || flow_is_reset(flow))
 		return rule->timeout[TIMEOUT_TCP_TRANSITORY];
 	return rule->timeout[TIMEOUT_TCP_ESTABLISHED];
 }

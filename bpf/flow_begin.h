@@ -18,9 +18,12 @@
  * @slot:  OUT: its flow; IN: filled in
  * @seq, @ack: TCP, in host order
  * @proto, @tcp: PROTO_* and TCP_*
+ * @quiet: only look: an ICMP error neither refreshes nor ends a flow
  * @port:  the next one to try for a new flow
  * @edit:  answer: how the packet is to look
  * @fib:   answer of hop_ask_*()
+ * @from:  TC: address that an ICMP error of ours comes from; it goes to key.client
+ * @mtu, @l3_off: TC: what it says, and where its IP header is
  * @action: TC: what the program is to return
  * @bytes: TC: room for a piece of a packet
  */
@@ -30,8 +33,11 @@ struct track {
 	__u32 slot, seq, ack;
 	__u8 proto, tcp;
 	__u16 port;
+	__u32 quiet;
 	struct edit edit;
 	struct bpf_fib_lookup fib;
+	struct ip_addr from;
+	__u32 mtu, l3_off;
 	__s32 action;
 	__u8 bytes[64];
 };
@@ -89,13 +95,14 @@ static __always_inline enum slot_use slot_use(struct ruleset *rs, const struct f
 {
 	__u32 idle = flow_idle(flow, now);
 
-	if (flow->state == FLOW_FREE)
-		return SLOT_FREE;
-	if (flow->state != FLOW_LIVE)
+	if (flow->state == FLOW_ENDED)
 		return SLOT_KEPT;
 	if (flow_is_of(flow, key))
 		return SLOT_ITS;
-	if (idle > QUARANTINE && flow_is_over(flow, rule_get(rs, flow->rule), proto, now))
+	if (!flow->created_at) /* nobody has ever had it */
+		return SLOT_FREE;
+	if (idle > QUARANTINE &&
+	    (flow->state == FLOW_FREE || flow_is_over(flow, rule_get(rs, flow->rule), proto, now)))
 		return SLOT_FREE;
 	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) ||
 	    (idle > QUARANTINE && flow_is_closed(flow)))
@@ -174,21 +181,30 @@ static __always_inline __u16 port_random(struct ruleset *rs, __u16 like)
 	       (like & 1);
 }
 
+/* pool_random() - one of the pools of a rule */
+static __always_inline __u32 pool_random(struct ruleset *rs, const struct rule *rule)
+{
+	__u32 shares = rule->shares;
+
+	return rs->shares[(rule->share + bpf_get_prandom_u32() % (shares | !shares)) &
+			  (SHARES_MAX - 1)];
+}
+
 /*
- * port_probe() - try one port of a pool
- * @port: which; track.port: a random one to try next
+ * port_probe() - try one slot for a new flow, and put a random port to try next into track.port
  *
  * Return: as slot_take().
  */
-__noinline int port_probe(__u32 pool, __u32 port, __u32 now)
+__noinline int port_probe(__u32 slot, __u32 now)
 {
+	__u16 port = slot;
 	struct ruleset *rs = ruleset_get();
 	struct track *t = track_get();
 
 	if (!rs || !t)
 		return 1;
 	t->port = port_random(rs, port);
-	return port_is_usable(rs, t->proto, port) ? slot_take(flow_slot(pool, port), now, 0) : 1;
+	return port_is_usable(rs, t->proto, port) ? slot_take(slot, now, 0) : 1;
 }
 
 /*
@@ -199,21 +215,26 @@ __noinline int port_probe(__u32 pool, __u32 port, __u32 now)
 static __always_inline __u32 flow_place(struct ruleset *rs, struct track *t, __u32 now)
 {
 	struct rule *rule = rule_get(rs, t->key.rule);
-	__u32 pool, weakest = 0, shares = rule->shares;
+	__u32 weakest = 0;
 	int weakest_idle = 1;
 
-	pool = rs->shares[(rule->share + bpf_get_prandom_u32() % (shares | !shares)) &
-			  (SHARES_MAX - 1)];
+	/* What it had and is over comes first: else the indices would go on pointing there. */
+	if (t->slot && port_is_usable(rs, t->proto, t->slot) && !slot_take(t->slot, now, 0))
+		return t->slot;
+	if (t->slot) {
+		index_remove(&flows_confirmed, &t->key, t->slot);
+		index_remove(&flows_new, &t->key, t->slot);
+	}
 	t->port = bpf_ntohs(t->key.client_port);
 	for (int i = 0; i < PORT_PROBES; i++) {
-		__u16 port = t->port;
-		int idle = port_probe(pool, port, now);
+		__u32 slot = flow_slot(pool_random(rs, rule), t->port);
+		int idle = port_probe(slot, now);
 
 		if (!idle)
-			return flow_slot(pool, port);
+			return slot;
 		if (idle > weakest_idle) {
 			weakest_idle = idle;
-			weakest = flow_slot(pool, port);
+			weakest = slot;
 		}
 	}
 	return weakest && !slot_take(weakest, now, 1) ? weakest : 0;
@@ -225,8 +246,10 @@ static __always_inline void flow_unplace(__u32 slot, __u8 proto)
 	struct flow_counters *counters = flow_counters_get();
 	struct flow *flow = flow_at(slot);
 
-	if (flow)
+	if (flow) {
+		flow->created_at = 0; /* no need to wait for what it has not carried */
 		flow->state = FLOW_FREE;
+	}
 	if (counters)
 		counters->ended[proto & 1]++;
 }

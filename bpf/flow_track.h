@@ -95,16 +95,18 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 
 	if (!flow)
 		return REASON_NO_FLOW;
-	if (t->proto == PROTO_TCP && (t->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+	if (!t->quiet && t->proto == PROTO_TCP && (t->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
 	    (flow_is_closed(flow) || flow_is_reset(flow)))
 		flow_reopen(rs, flow, t);
-	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) && flow_is_answered(flow, t)) {
+	if (!t->quiet && !(flow->half[DIR_IN].flags & FLOW_CONFIRMED) &&
+	    flow_is_answered(flow, t)) {
 		reason = flow_confirm(0);
 		if (reason)
 			return reason;
 		flow->half[DIR_IN].flags |= FLOW_CONFIRMED;
 	}
-	flow_note(flow, t, DIR_IN, now);
+	if (!t->quiet)
+		flow_note(flow, t, DIR_IN, now);
 	pool = &rs->pools[(t->slot >> 16) & (POOLS_MAX - 1)];
 	sport = bpf_htons(t->slot);
 	dport = bpf_htons(bpf_ntohs(t->key.public_port) + rule->shift);
@@ -115,6 +117,18 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 	edit->port_delta = csum_add(csum_delta(t->key.client_port, sport),
 				    csum_delta(t->key.public_port, dport));
 	return 0;
+}
+
+/* track_reply() - what a backend's packet does to its flow */
+static __always_inline void track_reply(struct flow *flow, struct track *t, __u32 now)
+{
+	if (t->tcp & TCP_SYN)
+		flow->ack = t->seq + 1;
+	/* An answered flow is not one of the flood that pushes it out. */
+	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) &&
+	    !bpf_map_lookup_elem(&flows_new, &t->key))
+		bpf_map_update_elem(&flows_new, &t->key, &t->slot, BPF_NOEXIST);
+	flow_note(flow, t, DIR_OUT, now);
 }
 
 /* track_out() - a backend's packet */
@@ -133,13 +147,8 @@ static __always_inline enum reason track_out(struct ruleset *rs, struct track *t
 		return REASON_NO_FLOW;
 	t->key.client = flow->client;
 	t->key.tail = key_tail(ports_pair(flow->client_port, flow->public_port), flow->rule);
-	if (t->tcp & TCP_SYN)
-		flow->ack = t->seq + 1;
-	/* An answered flow is not one of the flood that pushes it out. */
-	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) &&
-	    !bpf_map_lookup_elem(&flows_new, &t->key))
-		bpf_map_update_elem(&flows_new, &t->key, &t->slot, BPF_NOEXIST);
-	flow_note(flow, t, DIR_OUT, now);
+	if (!t->quiet)
+		track_reply(flow, t, now);
 	edit->src = rule->public_addr;
 	edit->dst = flow->client;
 	edit->ports = ports_pair(flow->public_port, flow->client_port);
@@ -168,6 +177,19 @@ __noinline int flow_track(__u32 dir)
 	return dir == DIR_IN ? track_in(rs, t) : track_out(rs, t);
 }
 
+/* track_ask() - describe a packet to flow_track() */
+static __always_inline void track_ask(struct track *t, const struct packet *pkt,
+				      const struct match *match)
+{
+	t->key.client = pkt->src;
+	t->key.tail = key_tail(pkt->ports, match->in);
+	t->dst = pkt->dst;
+	t->slot = match->slot;
+	t->proto = pkt->proto;
+	t->tcp = pkt->tcp;
+	t->quiet = 0;
+}
+
 /*
  * translate_flow() - the edit of a masqueraded packet
  *
@@ -183,12 +205,7 @@ static __always_inline enum reason translate_flow(void *data, void *data_end,
 
 	if (!t)
 		return REASON_NO_RULESET;
-	t->key.client = pkt->src;
-	t->key.tail = key_tail(pkt->ports, match->in);
-	t->dst = pkt->dst;
-	t->slot = match->slot;
-	t->proto = pkt->proto;
-	t->tcp = pkt->tcp;
+	track_ask(t, pkt, match);
 	if (pkt->proto == PROTO_TCP) {
 		if ((void *)(tcp + 1) > data_end)
 			return REASON_BAD_LENGTH;
@@ -212,6 +229,12 @@ static __always_inline enum reason translate_flow(void *data, void *data_end,
 	return 0;
 }
 
+/* is_tracked() - does the packet belong to a masqueraded flow, or begin one? */
+static __always_inline bool is_tracked(struct ruleset *rs, const struct match *match)
+{
+	return match->slot || rule_get(rs, match->in)->shares;
+}
+
 /*
  * translate() - how a matched packet is to look: by its flow, or by its rules alone
  *
@@ -221,10 +244,27 @@ static __always_inline enum reason translate(struct ruleset *rs, void *data, voi
 					     const struct packet *pkt, struct match *match,
 					     struct edit *edit)
 {
-	if (match->slot || rule_get(rs, match->in)->shares)
+	if (is_tracked(rs, match))
 		return translate_flow(data, data_end, pkt, match, edit);
 	translate_rules(rs, pkt, match, edit);
 	return 0;
+}
+
+/*
+ * translate_quietly() - how a packet of a conversation would look, into track.edit; touches no flow
+ *
+ * Return: 0, or the reason why there is no such conversation.
+ */
+static __always_inline enum reason translate_quietly(struct ruleset *rs, const struct packet *pkt,
+						     struct match *match, struct track *t)
+{
+	if (!is_tracked(rs, match)) {
+		translate_rules(rs, pkt, match, &t->edit);
+		return 0;
+	}
+	track_ask(t, pkt, match);
+	t->quiet = 1;
+	return flow_track(match->in ? DIR_IN : DIR_OUT);
 }
 
 #endif

@@ -4,12 +4,8 @@
 #ifndef XDPFWD_BPF_FORWARD_TC_H
 #define XDPFWD_BPF_FORWARD_TC_H
 
+#include "acl.h"
 #include "emit_tc.h"
-
-/* How a packet lies in its buffer, as one scalar that a global function can be given. */
-#define TC_L3_OFF(how) ((how)&L3_OFFSET_MASK)
-#define TC_IS_L3       (1 << 8) /* the device has no Ethernet header */
-#define TC_IS_TAGGED   (1 << 9) /* a VLAN tag is kept beside the data */
 
 /* tc_segments() - packets on the wire; a tun device leaves the number to us */
 static __always_inline __u32 tc_segments(struct __sk_buff *skb, const struct packet *pkt)
@@ -17,6 +13,28 @@ static __always_inline __u32 tc_segments(struct __sk_buff *skb, const struct pac
 	__u32 size = skb->gso_size, segments = skb->gso_segs;
 
 	return segments ? segments : size ? (pkt->payload_len + size - 1) / size : 1;
+}
+
+/*
+ * tc_check_size() - 0, or REASON_OVERSIZE with track.mtu set
+ *
+ * Super-packets are cut to size later: what counts is the size of their segments. A tunnel takes
+ * what may be fragmented, and fragments around it.
+ */
+static __always_inline enum reason tc_check_size(struct __sk_buff *skb, struct ruleset *rs,
+						 const struct packet *pkt,
+						 const struct match *match,
+						 const struct device *egress, struct track *t,
+						 const int family)
+{
+	__u32 near = rs->nexthops[rule_get(rs, match->in)->nexthop & (NEXTHOPS_MAX - 1)].mtu;
+	__u32 len = pkt->is_gso ? pkt->l3_len - pkt->payload_len + skb->gso_size : pkt->l3_len;
+	__u32 mtu = match->in && near ? near : egress->mtu;
+
+	if (!mtu || len <= mtu || (family == AF_INET && !pkt->is_df && egress->is_l3))
+		return 0;
+	t->mtu = mtu;
+	return REASON_OVERSIZE;
 }
 
 static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, const int family)
@@ -42,13 +60,17 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, c
 	reason = lookup_match(rs, &pkt, skb->ifindex, family, &match, &ingress);
 	if (reason)
 		return reason;
-	reason = check_l4(data, data_end, &pkt, family);
+	scratch->from = match.in || match.slot ? pkt.dst : rule_get(rs, match.out)->public_addr;
+	reason = check_acl(rs, &pkt, &match) ?: check_l4(data, data_end, &pkt, family);
 	if (reason)
 		return reason;
 	reason = translate(rs, data, data_end, &pkt, &match, &scratch->edit);
 	if (reason)
 		return reason;
 	reason = hop_find_tc(skb, rs, &pkt, &match, scratch, family, &hop, &egress);
+	if (reason)
+		return reason;
+	reason = tc_check_size(skb, rs, &pkt, &match, egress, scratch, family);
 	if (reason)
 		return reason;
 	reason = tc_prepare(skb, &pkt, egress, is_l3);

@@ -19,11 +19,13 @@
 #define AF_INET		 2
 #define AF_INET6	 10
 #define IPPROTO_HOPOPTS	 0
+#define IPPROTO_ICMP	 1
 #define IPPROTO_TCP	 6
 #define IPPROTO_UDP	 17
 #define IPPROTO_ROUTING	 43
 #define IPPROTO_FRAGMENT 44
 #define IPPROTO_AH	 51
+#define IPPROTO_ICMPV6	 58
 #define IPPROTO_DSTOPTS	 60
 #define IPPROTO_MH	 135
 #define IPPROTO_HIP	 139

@@ -7,9 +7,10 @@
 #include "maps.h"
 
 #define IP_FRAGMENT_BITS 0x3fff /* more fragments, or an offset */
-#define IPV6_HEADERS_MAX 6	/* extension headers walked */
-#define L3_OFFSET_MASK	 0x1f	/* 0, 14 or 18 */
-#define L4_OFFSET_MASK	 0x1ff	/* up to 511 bytes of headers before TCP or UDP */
+#define IP_DONT_FRAGMENT 0x4000
+#define IPV6_HEADERS_MAX 6     /* extension headers walked */
+#define L3_OFFSET_MASK	 0x1f  /* 0, 14 or 18 */
+#define L4_OFFSET_MASK	 0x1ff /* up to 511 bytes of headers before TCP or UDP */
 
 /**
  * struct packet - one TCP or UDP packet
@@ -19,6 +20,7 @@
  * @ttl:    TTL or hop limit
  * @tcp:    TCP_*; set by check_l4()
  * @is_gso: a super-packet, to be cut into segments later
+ * @is_df:  IPv4: it must not be fragmented
  * @is_tagged: a VLAN tag is kept beside the data (TC)
  * @l3_len: length of the IP packet, header included
  * @l4_len: what follows from @l4_off, as the IP header says
@@ -33,7 +35,7 @@ struct packet {
 		};
 		__u32 ports;
 	};
-	__u8 proto, ttl, tcp, is_gso, is_tagged;
+	__u8 proto, ttl, tcp, is_gso, is_tagged, is_df;
 	__u32 l3_len, l4_len, payload_len;
 };
 
@@ -80,6 +82,7 @@ static __always_inline enum reason parse_ipv4(void *data, void *data_end, struct
 	pkt->src = ip_addr_from_v4(ip->saddr);
 	pkt->dst = ip_addr_from_v4(ip->daddr);
 	pkt->ttl = ip->ttl;
+	pkt->is_df = !!(ip->frag_off & bpf_htons(IP_DONT_FRAGMENT));
 	pkt->l4_off = pkt->l3_off + header_len;
 	if (ip->tot_len || !pkt->is_gso) /* zero: a BIG TCP super-packet, as long as the buffer */
 		pkt->l3_len = bpf_ntohs(ip->tot_len);

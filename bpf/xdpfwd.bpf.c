@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The programs: one for XDP, two for TC, all around the same parse, lookup and translate. */
+#include "acl.h"
 #include "emit_xdp.h"
+#include "answer.h"
 #include "forward_tc.h"
+#include "icmp.h"
 #include "sweep.h"
 
 #define TC_HEADERS 192 /* bytes to have in the linear part of an skb before it is parsed */
@@ -26,9 +29,9 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 		return reason;
 	if (!xdp_is_to_us(data, data_end, device_get(rs, ingress)))
 		return REASON_OTHER_HOST;
-	reason = check_l4(data, data_end, &pkt, family);
-	if (reason)
-		return reason;
+	reason = check_acl(rs, &pkt, &match) ?: check_l4(data, data_end, &pkt, family);
+	if (reason) /* TC answers */
+		return reason == REASON_TTL_EXPIRED ? REASON_LEFT_TO_TC : reason;
 	if (is_syn(&pkt))
 		reason = mss_check_xdp(data, data_end, rs, &pkt, &match, family);
 	reason = reason ?: xdp_can_send(rs, &match) ?: translate(rs, data, data_end, &pkt, &match, &edit);
@@ -93,7 +96,16 @@ static __always_inline enum reason tc_protocol(struct __sk_buff *skb, const bool
 	return 0;
 }
 
-static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool is_l3)
+/* answer_to() - what to tell the sender of a packet that stays here, 0 for nothing */
+static __always_inline __u32 answer_to(enum reason reason)
+{
+	return reason == REASON_TTL_EXPIRED ? ANSWER_TTL_EXPIRED
+	       : reason == REASON_OVERSIZE  ? ANSWER_TOO_BIG
+					    : 0;
+}
+
+static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool is_l3,
+					     bool *is_answered)
 {
 	__u32 how = (is_l3 ? TC_IS_L3 : 0) | (skb->vlan_present ? TC_IS_TAGGED : 0);
 	enum reason reason;
@@ -110,20 +122,26 @@ static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool i
 	if (how & TC_IS_TAGGED && l3_off > ETH_HLEN) /* the outer tag is not in the data */
 		return REASON_VLAN_STACK;
 	how |= l3_off;
-	if (protocol == bpf_htons(ETH_P_IP))
-		return tc_forward_v4(skb, how);
+	if (protocol != bpf_htons(ETH_P_IP) && protocol != bpf_htons(ETH_P_IPV6))
+		return REASON_NOT_IP;
 	if (protocol == bpf_htons(ETH_P_IPV6))
-		return tc_forward_v6(skb, how);
-	return REASON_NOT_IP;
+		how |= TC_IS_V6;
+	reason = how & TC_IS_V6 ? tc_forward_v6(skb, how) : tc_forward_v4(skb, how);
+	if (reason == REASON_NOT_TCP_UDP)
+		return how & TC_IS_V6 ? tc_icmp_v6(skb, how) : tc_icmp_v4(skb, how);
+	if (answer_to(reason))
+		*is_answered = !tc_answer(skb, how, answer_to(reason));
+	return reason;
 }
 
 static __always_inline int tc_main(struct __sk_buff *skb, const bool is_l3)
 {
-	enum reason reason = tc_packet(skb, is_l3);
+	bool is_answered = false;
+	enum reason reason = tc_packet(skb, is_l3, &is_answered);
 	struct track *t = track_get();
 
 	count_reason(HOOK_TC, reason);
-	if (reason == REASON_FORWARDED && t)
+	if (t && (is_answered || reason == REASON_FORWARDED))
 		return t->action;
 	return reason_is_drop(reason) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }

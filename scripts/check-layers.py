@@ -13,7 +13,8 @@ import sys
 LAYERS = {
     "include/xdpfwd": ["addr", "csum reasons", "abi"],
     "bpf": ["kernel", "maps", "parse", "lookup", "flow", "flow_end translate", "flow_begin sweep",
-            "flow_track", "mss", "nexthop", "emit_xdp emit_tc", "forward_tc", "xdpfwd"],
+            "acl flow_track", "mss", "nexthop", "emit_xdp emit_tc", "answer forward_tc icmp",
+            "xdpfwd"],
     "user": [
         "diag ipaddr portset",
         "clients",

@@ -54,7 +54,8 @@ static enum flow_timeout timeout_of(enum proto proto, const struct flow *flow)
 {
 	if (proto == PROTO_UDP)
 		return TIMEOUT_UDP;
-	return is_confirmed(flow) && !sides_with(flow, FLOW_RST) && sides_with(flow, FLOW_FIN) < 2
+	return is_confirmed(flow) && flow->half[DIR_OUT].flags & FLOW_SEEN &&
+			       !sides_with(flow, FLOW_RST) && sides_with(flow, FLOW_FIN) < 2
 		       ? TIMEOUT_TCP_ESTABLISHED
 		       : TIMEOUT_TCP_TRANSITORY;
 }

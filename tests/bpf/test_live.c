@@ -254,6 +254,7 @@ static void paged(struct test_case *test)
 	struct packet_spec out;
 	char diff[1024];
 
+	fixture_apply(test->path.world, UINT64_MAX, 9000);
 	strcpy(test->detail, "in pages");
 	test->packet.payload = 5001;
 	if (test->family == FAMILY_V4)

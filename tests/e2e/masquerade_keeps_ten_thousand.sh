@@ -101,7 +101,8 @@ for mode in tc native; do
 
 	config first 7000
 	check "reload without the second forward" lab_xdpfwd reload eth0
-	check_equal "its flows are gone" 8000 "$(flow_count)"
+	check_equal "its flows are gone, and the table has room again" "8000 8000" \
+		"$(flow_count) $(flow_stat tcp)"
 	check_equal "those of the first one go on" "echoed 8000 of 8000" "$(many_tell echo 7000)"
 	check_equal "the others are reset by the edge, as strangers are" \
 		"echoed 0 of 2000; 2000 lost: 2000 [Errno 104] Connection reset by peer" \

@@ -47,7 +47,7 @@ for mode in native tc; do
 		check_result $family "fin at once" closed
 		check_result $family "rst at once" reset
 		for what in fin rst; do
-			check_result $family "$what in the end" gone
+			check_result $family "$what in the end" "gone refused"
 		done
 		check_result $family "the others" works
 	done

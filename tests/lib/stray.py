@@ -16,7 +16,7 @@ import struct
 import subprocess
 import time
 
-from wire import ACK, RST, SYN, TCP, Cable, address, build, checksum, in_node
+from wire import ACK, RST, SYN, TCP, Cable, address, build, checksum, in_node, parse
 
 DEADLINE_S = 20
 LONE = ("client-rst", "backend-rst", "rst-syn", "icmp")  # then left alone
@@ -114,6 +114,24 @@ class Connection:
         for packet in icmp_errors(backend, edge, to_backend):
             self.lab.home.send(packet)
 
+    def way_of_late_packet(self):
+        """What becomes of a packet of this connection after its end; a reset comes in any case."""
+        seq, ack = self.lab.random.getrandbits(32), self.lab.random.getrandbits(32)
+        self.lab.client.send(build(TCP, self.client, self.cport, self.public, self.public_port,
+                                   b"late", ACK, seq, ack))
+        while True:
+            data = self.lab.client.receive(DEADLINE_S)
+            if not data:
+                return "no answer"
+            packet = parse(data)
+            if packet and packet.proto == TCP and packet.flags & RST and packet.seq == ack:
+                break
+        while data := self.lab.home.receive(0):
+            packet = parse(data)
+            if packet and packet.proto == TCP and packet.seq == seq:
+                return "forwarded"
+        return "refused"
+
     def close(self, with_rst):
         if with_rst:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -202,7 +220,8 @@ def end(hosts, connections):
     for family in hosts:
         for what in ENDED:
             gone = wait_until(lambda c=connections[family, what]: c.state() == "gone")
-            print(f"{family} {what} in the end: {'gone' if gone else 'there'}")
+            print(f"{family} {what} in the end: {'gone' if gone else 'there'} "
+                  + connections[family, what].way_of_late_packet())
         print(f"{family} the others: " + " ".join(sorted(
             {connections[family, what].works() for what in (*LONE, BUSY)})))
 

@@ -18,6 +18,8 @@ sys.dont_write_bytecode = True # the tree stays as it is
 
 import core
 import cost
+import cost_masquerade
+import flows
 import goals
 import lab
 import picture
@@ -51,15 +53,17 @@ def host(started):
 def measure_floods(bench, data, quick):
     say("setting up the ways to forward")
     rows = ways.all_rows()
-    for row in rows:
-        row.set_up(bench)
-    live = [row for row in rows if not row.unavailable]
-    if not quick and not core.conntrack_room(bench, live):
+    if not quick and not core.has_room(rows):
         say("not enough memory for 1,000,000 flows: left out")
         core.FLOWS.remove(1_000_000)
+    for row in rows:
+        row.set_up(bench, core.QUICK_FLOWS if quick else max(core.FLOWS))
+    live = [row for row in rows if not row.unavailable]
+    if not quick:
+        core.conntrack_room(bench, live)
     data["rows"] = [{"key": row.key, "label": row.label, "what": row.what,
                      "unavailable": row.unavailable} for row in rows]
-    data["one_core"] = core.one_core(live, quick, say)
+    data["one_core"], data["not_confirmed"] = core.one_core(live, quick, say)
     data["overloaded"] = core.overloaded(live, quick, say)
     return live
 
@@ -84,9 +88,13 @@ def main():
     started = time.monotonic()
     data = {"quick": args.quick}
     with lab.Bench() as bench:
+        at_rest = flows.Footprint(bench)
         rows = measure_floods(bench, data, args.quick)
         data["cost"] = cost.programs(bench, rows, args.quick, say)
+        data["cost"] += cost_masquerade.programs(bench, args.quick, say)
         data["scale"] = scale.rules(bench, args.quick, say)
+        data["flows"] = flows.measure(bench, args.quick, say)
+        data["footprint"] = at_rest.figures()
         data["reload"] = scale.reload_under_traffic(bench, say)
     data["sockets"] = [] if args.quick else sockets.measure(say)
     data["host"] = host(started)

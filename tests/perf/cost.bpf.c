@@ -2,12 +2,16 @@
 // Calls another program again and again, each time with the packet as it was at first.
 #include "kernel.h"
 
-#define HEADERS 80 /* bytes restored: Ethernet, IPv6, TCP */
+#define HEADERS	    80 /* bytes restored: Ethernet, IPv6, TCP */
+#define OFFSET_MASK 62
 
 /* Written by cost.c. */
 __u64 template[HEADERS / 8];
 __u32 slot, runs_left;
 __u64 first_ns, last_ns;
+
+/* Offsets of the address's end and the port that tell one client from the next; 0 for the same. */
+__u32 vary_addr, vary_port, client;
 
 /* For each hook the empty program and the one to be measured. */
 struct programs {
@@ -27,6 +31,17 @@ static __always_inline void stamp(void)
 		last_ns = bpf_ktime_get_ns();
 }
 
+/* next_client() - the next packet is from somebody else, at some port from 1024 on */
+static __always_inline void next_client(void)
+{
+	__u8 *bytes = (void *)template;
+
+	*(__be16 *)(bytes + (vary_addr & OFFSET_MASK)) = bpf_htons(client);
+	*(__be16 *)(bytes + (vary_port & OFFSET_MASK)) =
+		bpf_htons(1024 + client * 40503 % (65536 - 1024));
+	client++;
+}
+
 /* restore() - undo what the program did to the headers in the last round */
 static __always_inline bool restore(void *data, void *data_end)
 {
@@ -35,6 +50,8 @@ static __always_inline bool restore(void *data, void *data_end)
 	if (data + HEADERS > data_end)
 		return false;
 	stamp();
+	if (vary_addr)
+		next_client();
 	for (int i = 0; i < HEADERS / 8; i++)
 		words[i] = template[i];
 	return true;

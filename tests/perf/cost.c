@@ -6,7 +6,10 @@
 // Run in the namespace where they are attached. Each line read is one packet, and is answered by
 // one line of JSON: the action, and ns and instructions over those of the empty program, by round.
 //
-//   PROGRAM DEVICE tcp|udp|arp SRC SPORT DST DPORT TTL ROUNDS
+//   PROGRAM DEVICE tcp|udp|arp SRC SPORT DST DPORT TTL ROUNDS CLIENTS
+//
+// CLIENTS is 0 for the same packet as often as fits into a batch, or how many packets a round has,
+// each from a client that has not been seen before.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -37,7 +40,7 @@
 struct packet {
 	char program[16], device[16], proto[8];
 	struct packet_spec spec;
-	unsigned int rounds, ifindex;
+	unsigned int rounds, clients, ifindex;
 	bool is_tc, grows;
 };
 
@@ -182,6 +185,15 @@ static struct batch run(const struct packet *packet, struct packet_buf *buf, uin
 	return sum;
 }
 
+/* Let each packet, which starts with an Ethernet header, come from another client. */
+static void vary(const struct packet *packet)
+{
+	size_t l3_len = ip_addr_is_v4(&packet->spec.src) ? 20 : 40;
+
+	skel->bss->vary_addr = packet->clients ? 14 + (l3_len == 20 ? 12 + 2 : 8 + 14) : 0;
+	skel->bss->vary_port = 14 + l3_len;
+}
+
 static void measure(struct packet *packet)
 {
 	struct batch empty[ROUNDS_MAX], full[ROUNDS_MAX];
@@ -190,8 +202,11 @@ static void measure(struct packet *packet)
 
 	packet_build(&packet->spec, &buf);
 	memcpy(skel->bss->template, buf.data, sizeof(skel->bss->template));
+	vary(packet);
 	packet->grows = call(packet, &buf, SLOT_MEASURE, 1).grows;
-	if (!packet->grows) {
+	if (packet->clients) {
+		empty_repeat = full_repeat = packet->clients;
+	} else if (!packet->grows) {
 		empty_repeat = BATCH_NS / run(packet, &buf, SLOT_EMPTY, PROBE).ns;
 		full_repeat = BATCH_NS / run(packet, &buf, SLOT_MEASURE, PROBE).ns;
 	}
@@ -228,8 +243,9 @@ static bool parse(const char *line, struct packet *packet)
 	char src[64], dst[64];
 	unsigned int ttl;
 
-	if (sscanf(line, "%15s %15s %7s %63s %hu %63s %hu %u %u", packet->program, packet->device,
-		   packet->proto, src, &spec->sport, dst, &spec->dport, &ttl, &packet->rounds) != 9)
+	if (sscanf(line, "%15s %15s %7s %63s %hu %63s %hu %u %u %u", packet->program,
+		   packet->device, packet->proto, src, &spec->sport, dst, &spec->dport, &ttl,
+		   &packet->rounds, &packet->clients) != 10)
 		return false;
 	packet->ifindex = if_nametoindex(packet->device);
 	packet->is_tc = !strstr(packet->program, "_xdp");

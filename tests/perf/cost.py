@@ -48,8 +48,9 @@ def cases(program, devices, home, quick):
         yield Case("ARP", program, device, PASS[hook], packet(4, "udp", "in", home, "arp"))
 
 
-def measure(tool, case, rounds):
-    got = tool.ask(case.program, case.device, *case.packet, rounds)
+def measure(tool, case, rounds, clients=0):
+    """Cost of a packet, or of @clients packets a round, each from another client."""
+    got = tool.ask(case.program, case.device, *case.packet, rounds, clients)
     if got["action"] != case.action:
         raise RuntimeError(f"{case.program}, {case.label}: action {got['action']}, not "
                            f"{case.action}: the case does not measure what it says")
@@ -62,7 +63,7 @@ def programs(bench, rows, quick, say):
     ethernet = next(row.edge for row in rows if row.key == "xdp")
     tunnel = Edge(bench, "tunnel")
     tunnel.add_tunnel()
-    tunnel.load("preserve", "tc", agent=True, home=TUNNELLED)
+    tunnel.load("tc", home=TUNNELLED)
     both = {"in": "pub0", "out": "in0"}
     plans = [("XDP", ethernet, "xdpfwd_xdp", both, HOME),
              ("TC", ethernet, "xdpfwd_tc", both, HOME),

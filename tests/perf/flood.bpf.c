@@ -2,9 +2,9 @@
 // Generator, bare redirect and counting sink: what a forwarder is put between and held against.
 #include "kernel.h"
 #include <xdpfwd/abi.h>
+#include "flood.h"
 
 #define HEADERS	    64 /* bytes rebuilt for every packet: Ethernet, IPv6, UDP and two of payload */
-#define FLOW_PORTS  64 /* forwarded ports that the flows are spread over */
 #define BATCH	    64 /* packets of one run of the generator */
 #define WAIT_MAX    (1 << 16) /* looks at the sink, some nanoseconds each */
 #define STAMP_EVERY 1024
@@ -14,10 +14,8 @@
 struct {
 	__u64 template[HEADERS / 8];
 	__u32 ip_sum, l4_sum;
-	__u32 ifindex, flows, next_flow;
-	__u32 vary_address;
+	__u32 ifindex, first_flow, flows, next_flow;
 	__u64 sent, lost, window; /* window: packets that may be under way, 0 for any number */
-	__u16 public_port;
 } gen SEC(".data.gen");
 
 struct {
@@ -35,6 +33,15 @@ struct {
 	__u32 mac[3];
 	__u32 ifindex;
 } bare[DIR_COUNT] SEC(".data.bare");
+
+/* By reply_index(); filled by flood.c. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2 * FLOWS_MAX);
+	__type(key, __u32);
+	__type(value, struct reply);
+} replies SEC(".maps");
 
 static __always_inline __u16 fold(__u32 sum)
 {
@@ -73,8 +80,8 @@ static __always_inline void wait_for_sink(void)
  * generate() - one packet of the next flow
  *
  * A page comes back the way the receiver left it, so all headers are written anew, in whole words.
- * Within one public port no two flows share a client port: a masquerade can keep them all, and a
- * reply to it can be made up without knowing its table.
+ * A client's packet follows from the flow's number. Where home has to send its reply is looked up,
+ * also for those ways to forward whose replies follow from the number as well.
  */
 static __always_inline int generate(struct xdp_md *ctx, const int family, const enum direction dir)
 {
@@ -82,8 +89,9 @@ static __always_inline int generate(struct xdp_md *ctx, const int family, const 
 		family == AF_INET ? (dir == DIR_IN ? 26 : 30) : (dir == DIR_IN ? 34 : 50);
 	const int ports_off = family == AF_INET ? 34 : 54;
 	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
-	__u32 flow = gen.next_flow, sum = gen.l4_sum;
-	__be16 client, public, *ports = data + ports_off;
+	__u32 next = gen.next_flow, flow = gen.first_flow + next, sum = gen.l4_sum;
+	__u32 index = reply_index(family == AF_INET6, flow);
+	__be16 low, *ports = data + ports_off;
 	__u64 *words = data;
 
 	if (data + HEADERS > data_end)
@@ -91,23 +99,27 @@ static __always_inline int generate(struct xdp_md *ctx, const int family, const 
 	if (gen.window && gen.sent % BATCH == 0)
 		wait_for_sink();
 	gen.sent++;
-	gen.next_flow = flow + 1 < gen.flows ? flow + 1 : 0;
+	gen.next_flow = next + 1 < gen.flows ? next + 1 : 0;
 	for (int i = 0; i < HEADERS / 8; i++)
 		words[i] = gen.template[i];
-	client = bpf_htons(1024 + flow / FLOW_PORTS * 3);
-	public = bpf_htons(gen.public_port + flow % FLOW_PORTS);
-	ports[0] = dir == DIR_IN ? client : public;
-	ports[1] = dir == DIR_IN ? public : client;
-	sum += client + public;
-	if (gen.vary_address) {
-		__be16 low = bpf_htons(flow);
+	if (dir == DIR_IN) {
+		low = bpf_htons(flow);
+		ports[0] = bpf_htons(flow_client_port(flow));
+		ports[1] = bpf_htons(flow_public_port(flow));
+	} else {
+		struct reply *reply = bpf_map_lookup_elem(&replies, &index);
 
-		*(__be16 *)(data + addr_off + 2) = low;
-		sum += low;
-		if (family == AF_INET)
-			*(__sum16 *)(data + 24) = fold(gen.ip_sum + low);
+		if (!reply)
+			return XDP_ABORTED;
+		low = reply->addr;
+		ports[0] = reply->public;
+		ports[1] = reply->port;
 	}
-	ports[3] = fold(sum);
+	*(__be16 *)(data + addr_off + 2) = low;
+	if (family == AF_INET)
+		*(__sum16 *)(data + 24) = fold(gen.ip_sum + low);
+	sum += ports[0] + ports[1] + low;
+	ports[3] = fold(sum) ?: 0xffff; /* 0 would mean: no checksum */
 	return bpf_redirect(gen.ifindex, 0);
 }
 

@@ -5,14 +5,18 @@
 //
 // Run in the namespace that holds the far ends of the edge's two cables, CLIENT_DEV and HOME_DEV.
 // With "bare" the edge is given a program that only redirects. Everything is detached on exit. Each
-// line read is one flood, and is answered by one line of JSON:
+// line read is answered by one line of JSON. It is a flood:
 //
-//   in|out SIZE FLOWS PACKETS CPU SRC DST EXPECT VARY WINDOW
+//   in|out SIZE FIRST FLOWS PACKETS CPU SRC DST EXPECT WINDOW
 //
-// EXPECT is the address that the packet has to show when it arrives: its destination for "in"
-// (client to home), its source for "out". VARY is 1 when the client's address differs by flow. CPU
-// is the core to generate on. WINDOW is how many packets may be under way at once, 0 for any
-// number.
+// of flows FIRST to FIRST + FLOWS - 1. EXPECT is the address that the packet has to show when it
+// arrives: its destination for "in" (client to home), its source for "out". CPU is the core to
+// generate on. WINDOW is how many packets may be under way at once, 0 for any number. For "in" the
+// last two bytes of SRC vary by flow. For "out" those of DST and the ports come from a table, which
+// is filled before, for flows that keep their ports, or from the records of xdpfwd:
+//
+//   replies FIRST FLOWS DST VARY        VARY: 1 when DST is the client's address, which varies
+//   flows 4|6 FIRST FLOWS BPFFS IFACE   the answer says how many are known, and confirmed
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -32,10 +36,10 @@
 #include <time.h>
 #include <unistd.h>
 #include <xdpfwd/abi.h>
+#include "replies.h"
 #include "tests/perf/flood.skel.h"
 
-#define PUBLIC_PORT 50000
-#define BATCH	    64 /* packets handed over at a time: what a NAPI poll takes */
+#define BATCH 64 /* packets handed over at a time: what a NAPI poll takes */
 
 /* One end of a cable. */
 struct port {
@@ -48,7 +52,7 @@ static struct port edge[DIR_COUNT], far[DIR_COUNT];
 
 struct flood {
 	enum direction dir;
-	unsigned int size, flows, packets, cpu, vary, window;
+	unsigned int size, first, flows, packets, cpu, window;
 	int family;
 	uint8_t src[16], dst[16], expect[16];
 };
@@ -199,12 +203,11 @@ static void run(struct flood_bpf *skel, const struct flood *flood)
 	sink_reset(flood, sink);
 	skel->data_progress->progress.received = 0;
 	gen->gen.ifindex = far[flood->dir].ifindex;
-	gen->gen.vary_address = flood->vary;
-	gen->gen.public_port = PUBLIC_PORT;
 	gen->gen.sent = gen->gen.lost = 0;
 	gen->gen.window = flood->window;
-	if (gen->gen.flows != flood->flows)
+	if (gen->gen.flows != flood->flows || gen->gen.first_flow != flood->first)
 		gen->gen.next_flow = 0;
+	gen->gen.first_flow = flood->first;
 	gen->gen.flows = flood->flows;
 	pin(flood->cpu);
 	start = seconds();
@@ -224,17 +227,41 @@ static void run(struct flood_bpf *skel, const struct flood *flood)
 static bool parse(const char *line, struct flood *flood)
 {
 	char dir[4], src[64], dst[64], expect[64];
+	uint8_t *varies;
 
-	if (sscanf(line, "%3s %u %u %u %u %63s %63s %63s %u %u", dir, &flood->size, &flood->flows,
-		   &flood->packets, &flood->cpu, src, dst, expect, &flood->vary,
+	if (sscanf(line, "%3s %u %u %u %u %u %63s %63s %63s %u", dir, &flood->size, &flood->first,
+		   &flood->flows, &flood->packets, &flood->cpu, src, dst, expect,
 		   &flood->window) != 10)
 		return false;
 	flood->dir = strcmp(dir, "out") ? DIR_IN : DIR_OUT;
 	flood->family = strchr(src, ':') ? AF_INET6 : AF_INET;
+	if (inet_pton(flood->family, src, flood->src) != 1 ||
+	    inet_pton(flood->family, dst, flood->dst) != 1 ||
+	    inet_pton(flood->family, expect, flood->expect) != 1)
+		return false;
+	varies = flood->dir == DIR_IN ? flood->src : flood->dst;
+	memset(varies + (flood->family == AF_INET ? 2 : 14), 0, 2);
 	return flood->size >= 64 && flood->size <= 1514 && flood->flows &&
-	       inet_pton(flood->family, src, flood->src) == 1 &&
-	       inet_pton(flood->family, dst, flood->dst) == 1 &&
-	       inet_pton(flood->family, expect, flood->expect) == 1;
+	       (uint64_t)flood->first + flood->flows <= FLOWS_MAX;
+}
+
+/* Return: false for a line that is not about the table of replies. */
+static bool fill(struct flood_bpf *skel, const char *line)
+{
+	static struct reply *table;
+	struct replies replies;
+	struct replies_known known;
+
+	if (!replies_parse(line, &replies))
+		return false;
+	if (!table)
+		table = replies_map(bpf_map__fd(skel->maps.replies));
+	if (!table)
+		die("table of replies");
+	known = replies_fill(&replies, table);
+	printf("{\"known\": %u, \"confirmed\": %u}\n", known.flows, known.confirmed);
+	fflush(stdout);
+	return true;
 }
 
 int main(int argc, char **argv)
@@ -267,6 +294,8 @@ int main(int argc, char **argv)
 	while (fgets(line, sizeof(line), stdin)) {
 		struct flood flood = {};
 
+		if (fill(skel, line))
+			continue;
 		if (!parse(line, &flood)) {
 			fprintf(stderr, "flood: not understood: %s", line);
 			return 2;

@@ -6,22 +6,40 @@ import os
 
 from tools import GENERATOR_CPU, XDPFWD, run, start, stop, wait
 
-FLOWS = 2_300_000 # room for every flow of a run, both families
+METRICS = "127.0.0.1:9743"
+# A masquerade that refuses nothing, and keeps what it knows until the end.
+UNLIMITED = {"flows_per_source": 0, "new_flows_per_second": 0}
+IDLE = '{ udp = "1h", tcp_transitory = "1h" }'
 
 
-def config_text(home, ports, source="preserve", count=1):
+def config_text(home, ports, count=1):
     """Forward @ports (TOML) of both families and protocols to the server at @home.
 
     With @count, that many forwards of 16 ports each instead of @ports.
     """
-    limits = f"[limits]\nflows = {FLOWS}\n\n" if source == "masquerade" else ""
-    text = f'{limits}[backend.home]\naddress = ["{home[4]}", "{home[6]}"]\n'
+    text = f'[backend.home]\naddress = ["{home[4]}", "{home[6]}"]\n'
     for i in range(count):
         if count > 1:
             ports = f'["{49152 + 16 * i}-{49167 + 16 * i}"]'
         text += (f'\n[[forward]]\nname = "bench{i}"\nprotocol = ["tcp", "udp"]\nports = {ports}\n'
-                 f'backend = "home"\nsource = "{source}"\n')
+                 f'backend = "home"\nsource = "preserve"\n')
     return text
+
+
+def masquerade_text(home, addresses, protocols=("udp",), metrics=False, **limits):
+    """Forward UDP 49152-65535 so that home sees @addresses; @limits: keys of [limits]."""
+    def quoted(texts):
+        return "[" + ", ".join(f'"{text}"' for text in texts) + "]"
+
+    text = f'[metrics]\nlisten = "{METRICS}"\n\n' if metrics else ""
+    if limits:
+        text += "[limits]\n" + "".join(f"{key} = {value}\n" for key, value in limits.items())
+    text += f"\n[backend.home]\naddress = {quoted(home)}\n"
+    if addresses:
+        text += f"masquerade_address = {quoted(addresses)}\n"
+    return (f'{text}\n[[forward]]\nname = "bench"\nprotocol = {quoted(protocols)}\n'
+            f'ports = ["49152-65535"]\nbackend = "home"\nsource = "masquerade"\n'
+            f'timeout = {IDLE}\nmid_stream = true\n')
 
 
 class Xdpfwd:

@@ -10,7 +10,7 @@ import pathlib
 import shutil
 import tempfile
 
-from forwarder import Xdpfwd, config_text
+from forwarder import UNLIMITED, Xdpfwd, config_text, masquerade_text
 from tools import Stack, Tool, Unavailable, run
 
 STATE = pathlib.Path("/run/xdpfwd-bench")
@@ -21,8 +21,15 @@ PUBLIC = {4: "198.51.100.2", 6: "2001:db8:51::2"}
 GATEWAY = {4: "198.51.100.1", 6: "2001:db8:51::1"}
 INNER = {4: "198.18.9.1", 6: "2001:db8:9::1"}
 HOME = {4: "198.18.9.2", 6: "2001:db8:9::2"}
+# What home may see instead of the clients. A flow's port is unique for each of them, so 1,000,000
+# flows take some; there can be 63, and a flow finds its port at once while half of them are free.
+MASQUERADE = {4: [f"198.18.9.{100 + i}" for i in range(32)],
+              6: [f"2001:db8:9::{100 + i}" for i in range(31)]}
+FLOWS_FOR_EACH = 32_000
+FLOWS_LEAST = 262_144 # room, so that those not confirmed yet have it, too
 TUNNELLED = {4: "198.18.8.2", 6: "2001:db8:8::2"} # home, when it is behind a tunnel
 CLIENTS = {4: "198.19.0.0", 6: "2001:db8:113::"}
+KEPT = "20000-21999" # ports that the host keeps for itself; all others can be forwarded
 PREFIX = {4: 24, 6: 64}
 MAC = {"client": "02:00:00:00:00:c1", "pub0": "02:00:00:00:00:e0",
        "in0": "02:00:00:00:00:e1", "home": "02:00:00:00:00:c2"}
@@ -112,6 +119,11 @@ class Edge:
                 f"neigh add {HOME[family]} lladdr {MAC['home']} dev in0 nud permanent"]
         run("ip", "-batch", "-", ns=self.ns, text="\n".join(lines) + "\n")
 
+    def add_masquerade_addresses(self, addresses):
+        run("ip", "-batch", "-", ns=self.ns, text="".join(
+            f"addr add {address}/{PREFIX[6]} dev in0 nodad\n" if ":" in address else
+            f"addr add {address}/{PREFIX[4]} dev in0\n" for address in addresses))
+
     def add_tunnel(self):
         """A device without an Ethernet header towards home; nothing is at its other end."""
         run("ip", "tuntap", "add", "dev", "tun0", "mode", "tun", ns=self.ns)
@@ -151,20 +163,39 @@ class Edge:
                     raise Unavailable(str(error).splitlines()[-1]) from error
         self.conntrack()
 
-    def load(self, source, mode, agent, home=None):
-        """Forward with xdpfwd."""
+    def load(self, mode, agent=True, home=None):
+        """Forward with xdpfwd so that the clients' addresses are kept."""
+        self.load_text(config_text(home or HOME, '["49152-65535"]'), mode, agent)
+
+    def masquerade(self, mode, flows):
+        """The same so that home sees addresses of this host; room for @flows of each family."""
+        addresses = [address for family in (4, 6)
+                     for address in MASQUERADE[family][:flows // FLOWS_FOR_EACH + 1]]
+        self.add_masquerade_addresses(addresses)
+        self.load_text(masquerade_text(HOME.values(), addresses, **UNLIMITED,
+                                       flows=max(2 * flows, FLOWS_LEAST)), mode)
+
+    def load_text(self, config, mode, agent=True):
         # The range of the test covers the host's own ports, which it must keep.
-        self.sysctl("net.ipv4.ip_local_port_range=20000 40000")
-        self.xdpfwd.load(config_text(home or HOME, '["49152-65535"]', source), mode, agent)
+        self.sysctl(f"net.ipv4.ip_local_port_range={KEPT.replace('-', ' ')}")
+        self.xdpfwd.load(config, mode, agent)
 
     def start_flood(self, bare=False):
         self.flooder = Tool(self.stack, self.outside, "bench-flood", f"/run/netns/{self.ns}",
                             "pub0", "in0", "client", "home", *(["bare"] * bare))
 
-    def flood(self, direction, size, flows, packets, src, dst, expect, vary, cpu=0, window=0):
+    def flood(self, direction, size, flows, packets, src, dst, expect, cpu=0, window=0, first=0):
         """One flood; see flood.c."""
-        return self.flooder.ask(direction, size, flows, packets, cpu, src, dst, expect, int(vary),
+        return self.flooder.ask(direction, size, first, flows, packets, cpu, src, dst, expect,
                                 window)
+
+    def replies(self, flows, dst, varies):
+        """Let home reply to @dst, at the client's port; see flood.c."""
+        return self.flooder.ask("replies", 0, flows, dst, int(varies))
+
+    def flows(self, family, first, flows):
+        """Let home reply to where xdpfwd has put each flow; how many are known, and confirmed."""
+        return self.flooder.ask("flows", family, first, flows, self.xdpfwd.bpffs, "pub0")
 
     def start_cost(self, stack=None):
         """Measure the programs that are loaded here; see cost.c."""

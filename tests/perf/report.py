@@ -40,7 +40,7 @@ def figure(spread, digits=None):
 
 def ms(spread):
     """A figure in seconds as milliseconds."""
-    return {name: spread[name] * 1e3 for name in ("median", "low", "high")}
+    return {**spread, **{name: spread[name] * 1e3 for name in ("median", "low", "high")}}
 
 
 def flows_label(flows):
@@ -87,20 +87,21 @@ def section_core(data):
                  ""]
     flows = core.flows()
     shown = [row for row in data["rows"] if not row["unavailable"]]
-    if len(flows) > 1:
+    for direction, way in (("in", "client to home"), ("out", "home to client")):
         lines = [[f"{row['label']}, IPv{family}", *(
-            figure(core.spread("mpps", row["key"], family=family, flows=n), 2) for n in flows)]
-                 for row in shown for family in (4, 6)]
-        text += ["By the number of flows (Mpps, 64 bytes, client to home):", "",
-                 table(["one core", *map(flows_label, flows)], lines), ""]
-    kinds = [("1400 bytes", {"size": 1400}), ("home to client", {"direction": "out"})]
-    if 1_000_000 in flows:
-        kinds.append(("home to client, 1,000,000 flows", {"direction": "out", "flows": 1_000_000}))
-    lines = [[f"{row['label']}, IPv{family}", *(
-        figure(core.spread("mpps", row["key"], family=family, **kind), 2) for _, kind in kinds)]
+            figure(core.spread("mpps", row["key"], direction, family, flows=n), 2)
+            for n in flows)] for row in shown for family in (4, 6)]
+        text += [f"By the number of flows (Mpps, 64 bytes, {way}):", "",
+                 table([f"one core, {way}", *map(flows_label, flows)], lines), ""]
+    lines = [[f"{row['label']}, IPv{family}",
+              figure(core.spread("mpps", row["key"], family=family, size=1400), 2)]
              for row in shown for family in (4, 6)]
-    text += ["Other packets (Mpps; 4,000 flows and 64 bytes where nothing else is said):", "",
-             table(["one core", *(label for label, _ in kinds)], lines), ""]
+    text += ["Larger packets (Mpps, client to home, 4,000 flows):", "",
+             table(["one core", "1400 bytes"], lines), ""]
+    for gap in data["not_confirmed"]:
+        label = next(row["label"] for row in data["rows"] if row["key"] == gap["row"])
+        text += [f"{label}, IPv{gap['family']}: {gap['missing']:,} of {gap['flows']:,} flows could "
+                 "not be confirmed before they were measured.", ""]
     return text
 
 
@@ -170,6 +171,30 @@ def section_scale(data):
             ""]
 
 
+def section_flows(data):
+    core, lines = Core(data["one_core"]), []
+    least = min(data["flows"], key=lambda r: r["flows"])
+    for r in data["flows"]:
+        added = [figure(core.spread("added_ns", "xdp_masq", direction, flows=r["flows"]), 0)
+                 for direction in ("in", "out")]
+        each = (r["memory"] - least["memory"]) / r["flows"]
+        lines.append([f"{r['flows']:,}", *added, str(r["addresses"]),
+                      number(r["memory"] / 1e6, 1) + " MB",
+                      "-" if r is least else number(each, 0),
+                      *(figure(ms(r[name])) for name in ("sweep_kept", "sweep_ended", "scrape",
+                                                         "metrics", "count"))])
+    rest = data["footprint"]
+    return ["The number of flows (masquerade of IPv4 and UDP in XDP: ns added to a packet in the "
+            "floods above; all maps; CPU time of a sweep; milliseconds of a scrape, and of whole "
+            "commands):", "",
+            table(["flows", "in, ns", "out, ns", "addresses", "memory", "bytes a flow",
+                   "sweep, all stay, ms", "sweep, all end, ms", "scrape, ms", "`metrics`, ms",
+                   "`flows count`, ms"], lines), "",
+            f"At rest, with the default limits and one forward: {rest['resident'] / 1e6:.1f} MB "
+            f"resident in the agent, {rest['maps'] / 1e6:.1f} MB in all maps, "
+            f"{rest['cpu']:.2%} of a CPU over {rest['seconds']:.0f} s.", ""]
+
+
 def section_goals(data):
     lines = [[goal["goal"], goal["wanted"], goal["measured"], goal["verdict"]]
              for goal in data["goals"]]
@@ -185,7 +210,7 @@ def section_host(data):
 
 
 SECTIONS = [section_host, section_goals, section_core, section_overloaded, section_cost,
-            section_sockets, section_scale]
+            section_sockets, section_scale, section_flows]
 
 
 def text(data):

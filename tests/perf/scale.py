@@ -9,11 +9,9 @@ import time
 import cost
 from core import PACKETS, spread
 from forwarder import config_text
-from lab import CLIENTS, HOME, PUBLIC, Edge
+from lab import CLIENTS, HOME, KEPT, PUBLIC, Edge
 from tools import run
 
-# The host keeps some ports for itself; the rest is all that can be forwarded.
-KEPT = "20000-21999"
 RULES = [
     ("1 port", {"ports": "[50000]"}),
     ("1,000 ports", {"ports": str([49000 + 2 * i for i in range(1000)])}),
@@ -125,7 +123,7 @@ def reload_under_traffic(bench, say):
     thread.start()
     sent = received = 0
     while thread.is_alive():
-        got = scaled.edge.flood("in", 64, 4_000, PACKETS, CLIENTS[4], PUBLIC[4], HOME[4], True)
+        got = scaled.edge.flood("in", 64, 4_000, PACKETS, CLIENTS[4], PUBLIC[4], HOME[4])
         sent += got["sent"]
         received += got["received"]
     thread.join()

@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build")).resolve()
 XDPFWD = os.environ.get("XDPFWD", str(BUILD / "xdpfwd"))
 GENERATOR_CPU = 0
+FLOWS = [1, 4_000, 100_000, 1_000_000]
 
 
 class Unavailable(Exception):

@@ -201,7 +201,8 @@ Test(flows_view, what_expired_is_not_shown)
 	expect_timeout(PROTO_UDP, FLOW_CONFIRMED, FLOW_SEEN, 100);
 	expect_timeout(PROTO_TCP, 0, 0, 50);
 	expect_timeout(PROTO_TCP, FLOW_CONFIRMED, FLOW_SEEN, 200);
-	expect_timeout(PROTO_TCP, FLOW_CONFIRMED, FLOW_FIN, 200);
+	expect_timeout(PROTO_TCP, FLOW_CONFIRMED, FLOW_SEEN | FLOW_FIN, 200);
+	expect_timeout(PROTO_TCP, FLOW_CONFIRMED, 0, 50);
 	expect_timeout(PROTO_TCP, FLOW_CONFIRMED | FLOW_FIN, FLOW_FIN, 50);
 	expect_timeout(PROTO_TCP, FLOW_CONFIRMED | FLOW_RST, 0, 50);
 	expect_timeout(PROTO_TCP, FLOW_CONFIRMED, FLOW_RST, 50);
