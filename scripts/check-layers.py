@@ -17,6 +17,7 @@ LAYERS = {
             "xdpfwd"],
     "user": [
         "diag ipaddr portset",
+        "clients",
         "log output",
         "toml",
         "config presets",
