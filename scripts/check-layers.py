@@ -18,6 +18,7 @@ LAYERS = {
             "xdpfwd"],
     "user": [
         "diag ipaddr portset",
+        "clients",
         "log output",
         "toml",
         "config presets",
