@@ -29,8 +29,8 @@ backend_is() {
 		e2e_json '" ".join(b["address"] for b in d["interfaces"][0]["backends"])') == "\"$1\"" ]]
 }
 lookup_is() {
-	lab_xdpfwd metrics eth0 |
-		grep -qxF "xdpfwd_backend_last_lookup_successful{interface=\"eth0\",backend=\"home\"} $1"
+	local sample='xdpfwd_backend_last_lookup_successful{interface="eth0",backend="home"}'
+	[[ $(lab_xdpfwd metrics eth0 | grep -F "$sample") == "$sample $1" ]]
 }
 flows_to() {
 	[[ $(flow_count --backend "$1") == "$2" ]]
