@@ -22,8 +22,9 @@
  * @port:  the next one to try for a new flow
  * @edit:  answer: how the packet is to look
  * @fib:   answer of hop_ask_*()
- * @from:  TC: address that an ICMP error of ours comes from; it goes to key.client
- * @mtu, @l3_off: TC: what it says, and where its IP header is
+ * @from, @to: TC: addresses of an ICMP error of ours
+ * @mtu, @l3_off, @l3_len: TC: what it says, where its IP header is, how long the packet is that it
+ * is about
  * @action: TC: what the program is to return
  * @bytes: TC: room for a piece of a packet
  */
@@ -36,8 +37,8 @@ struct track {
 	__u32 quiet;
 	struct edit edit;
 	struct bpf_fib_lookup fib;
-	struct ip_addr from;
-	__u32 mtu, l3_off;
+	struct ip_addr from, to;
+	__u32 mtu, l3_off, l3_len;
 	__s32 action;
 	__u8 bytes[64];
 };

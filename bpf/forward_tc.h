@@ -61,6 +61,9 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, c
 	if (reason)
 		return reason;
 	scratch->from = match.in || match.slot ? pkt.dst : rule_get(rs, match.out)->public_addr;
+	scratch->to = pkt.src;
+	scratch->mtu = 0;
+	scratch->l3_len = pkt.l3_len;
 	reason = check_acl(rs, &pkt, &match) ?: check_l4(data, data_end, &pkt, family);
 	if (reason)
 		return reason;
