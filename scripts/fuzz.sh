@@ -17,7 +17,7 @@ flags=(-g -O1 "-fsanitize=$sanitizers" -fno-sanitize-recover=undefined
 	-Iinclude -iquote user) # -I would hide glibc's features.h behind ours
 
 # What is pure: of "user" all that needs neither kernel nor libbpf.
-config=(diag ipaddr portset presets facts)
+config=(diag ipaddr portset clients presets facts)
 for file in user/config*.c; do
 	config+=("$(basename "$file" .c)")
 done

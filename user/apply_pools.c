@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "apply_pools.h"
+#include "clients.h"
 #include "flows.h"
 
 #define NOWHERE ((struct diag_place){ 0, 0 })
@@ -48,11 +49,16 @@ struct keeper {
 	uint32_t pool;
 };
 
-static bool is_without_place(const struct flow *flow, const void *context)
+/* Its rule is gone, has left the pool, or is not for its client any more. */
+static bool is_unwanted(const struct flow *flow, const void *context)
 {
 	const struct keeper *keeper = context;
 	const struct rule *rule = &keeper->rs->rules[flow->rule % RULES_MAX];
+	const struct acl *acl = &keeper->rs->acls[rule->acl % ACLS_MAX];
 
+	if (rule->acl &&
+	    !clients_include(&keeper->rs->acl_ranges[acl->first], acl->count, &flow->client))
+		return true;
 	for (unsigned i = rule->share; i < rule->share + rule->shares && i < SHARES_MAX; i++)
 		if (keeper->rs->shares[i] == keeper->pool)
 			return false;
@@ -178,7 +184,7 @@ static int finish_pool(const struct apply_pools *pools, uint32_t pool)
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	err = end_in_pool(fd, is_without_place, &keeper)
+	err = end_in_pool(fd, is_unwanted, &keeper)
 		      ?: sweep_pool(pools, pool, used ? pools->new : pools->old);
 	close(fd);
 	return err || used ? err : maps_pool_remove(pools->pools_fd, pool);

@@ -2,6 +2,7 @@
 // xdpfwd check: errors and warnings of a config, without touching anything.
 #include <stdio.h>
 #include <stdlib.h>
+#include "clients.h"
 #include "cmd.h"
 #include "config.h"
 #include "output.h"
@@ -24,6 +25,24 @@ static json_t *diags_json(const struct diag_list *diags)
 						       "message", item->text));
 	}
 	return array;
+}
+
+/* What allow and deny come to, where they leave anybody out. */
+static void print_clients(const struct config_forward *f)
+{
+	const struct client_lists lists = { f->allow, f->deny, f->allow_count, f->deny_count };
+
+	for (enum ip_family family = 0; family < FAMILY_COUNT; family++) {
+		char text[CLIENTS_STRLEN];
+		struct acl_range *ranges;
+		int count = clients_make(&lists, family, &ranges);
+
+		if (count >= 0 && !clients_are_all(ranges, count, family))
+			printf("  forward \"%s\": over IPv%c %s%s\n", f->name,
+			       family == FAMILY_V4 ? '4' : '6', count ? "only for " : "for ",
+			       clients_format(ranges, count, text));
+		free(ranges);
+	}
 }
 
 int cmd_check(const struct options *options)
@@ -49,6 +68,8 @@ int cmd_check(const struct options *options)
 			printf("%s: %zu forward%s to %zu backend%s, no errors\n", options->config,
 			       config->forward_count, config->forward_count == 1 ? "" : "s",
 			       config->backend_count, config->backend_count == 1 ? "" : "s");
+		for (size_t i = 0; !code && i < config->forward_count; i++)
+			print_clients(&config->forwards[i]);
 	}
 	config_free(config);
 	diag_free(&diags);

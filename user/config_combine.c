@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the keys of one [[forward]] say together: which ports it has, and where they go.
+#include <stdlib.h>
+#include "clients.h"
 #include "config_internal.h"
 
 #define TURN_PORT_MIN 1024
@@ -235,6 +237,25 @@ static void check_source(struct config_reader *r, const struct toml_node *node,
 			    "= \"preserve\"");
 }
 
+/* A forward that is for nobody is a slip. */
+static void check_clients(struct config_reader *r, const struct config_draft *d)
+{
+	const struct config_forward *f = d->f;
+	const struct client_lists lists = { f->allow, f->deny, f->allow_count, f->deny_count };
+	int clients = 0;
+
+	if (!f->deny_count || r->errors != d->errors)
+		return;
+	for (enum ip_family family = 0; family < FAMILY_COUNT && !clients; family++) {
+		struct acl_range *ranges;
+
+		clients = clients_make(&lists, family, &ranges);
+		free(ranges);
+	}
+	if (!clients)
+		config_error(r, f->deny_place, "deny: it leaves no client");
+}
+
 void config_combine(struct config_reader *r, const struct toml_node *node, struct config_draft *d)
 {
 	d->f->mid_stream = d->mid_stream;
@@ -245,4 +266,5 @@ void config_combine(struct config_reader *r, const struct toml_node *node, struc
 	apply_to_port(r, d);
 	check_addresses(r, toml_get(node, "address"), d->f);
 	check_source(r, node, d);
+	check_clients(r, d);
 }

@@ -46,27 +46,6 @@ const char *attach_kind_mode(enum attach_kind kind)
 	return kind_names[kind].mode;
 }
 
-/* Forwards that parse but are not carried yet are refused, never quietly ignored. */
-static void refuse_unsupported(struct planner *p)
-{
-	const struct config *config = p->in->config;
-
-	for (size_t i = 0; i < config->forward_count; i++) {
-		const struct config_forward *f = &config->forwards[i];
-
-		if (f->allow_count)
-			diag_add(p->diags, DIAG_CONFIG_ERROR, f->allow_place,
-				 "forward \"%s\": allow is not enforced by this version; remove it "
-				 "or filter at the backend",
-				 f->name);
-		if (f->deny_count)
-			diag_add(p->diags, DIAG_CONFIG_ERROR, f->deny_place,
-				 "forward \"%s\": deny is not enforced by this version; remove it "
-				 "or filter at the backend",
-				 f->name);
-	}
-}
-
 /* The public interface, as device 0. */
 static bool plan_public_device(struct planner *p)
 {
@@ -144,7 +123,6 @@ struct plan *plan_make(const struct plan_input *in, struct diag_list *diags)
 	snprintf(plan->iface, sizeof(plan->iface), "%s", in->iface);
 	plan->mode = in->mode;
 	plan->generation = in->generation;
-	refuse_unsupported(&p);
 	if (plan_public_device(&p)) {
 		plan_backends(&p);
 		if (!diag_has_errors(diags))
@@ -153,6 +131,8 @@ struct plan *plan_make(const struct plan_input *in, struct diag_list *diags)
 			plan_safety(&p);
 		if (!diag_has_errors(diags))
 			plan_masquerade(&p);
+		if (!diag_has_errors(diags))
+			plan_clients(&p);
 		if (!diag_has_errors(diags)) {
 			plan_gateways(plan, in->host);
 			plan_hooks(&p);
@@ -172,7 +152,7 @@ static bool rules_equal(const struct plan_rule *a, const struct plan_rule *b)
 	return a->proto == b->proto && a->shift == b->shift && a->counter == b->counter &&
 	       a->nexthop == b->nexthop && ip_addr_equal(&a->public_addr, &b->public_addr) &&
 	       ip_addr_equal(&a->backend_addr, &b->backend_addr) && a->share == b->share &&
-	       a->shares == b->shares && a->mid_stream == b->mid_stream &&
+	       a->shares == b->shares && a->acl == b->acl && a->mid_stream == b->mid_stream &&
 	       a->clamp_mss == b->clamp_mss && a->reject == b->reject &&
 	       !memcmp(a->timeout_s, b->timeout_s, sizeof(a->timeout_s)) &&
 	       port_set_equal(&a->ports, &b->ports);
@@ -192,12 +172,20 @@ static bool masquerades_equal(const struct plan *a, const struct plan *b)
 	       port_set_equal(&a->masquerade_ports[PROTO_UDP], &b->masquerade_ports[PROTO_UDP]);
 }
 
+static bool clients_equal(const struct plan *a, const struct plan *b)
+{
+	return a->acl_count == b->acl_count && a->acl_range_count == b->acl_range_count &&
+	       !memcmp(a->acls, b->acls, sizeof(a->acls)) &&
+	       !memcmp(a->acl_ranges, b->acl_ranges, a->acl_range_count * sizeof(*a->acl_ranges));
+}
+
 bool plan_equal(const struct plan *a, const struct plan *b)
 {
 	if (a->rule_count != b->rule_count || a->device_count != b->device_count ||
 	    a->hook_count != b->hook_count || a->nexthop_count != b->nexthop_count ||
 	    a->sysctl_count != b->sysctl_count || a->mode != b->mode ||
-	    !port_set_equal(&a->reserved, &b->reserved) || !masquerades_equal(a, b))
+	    !port_set_equal(&a->reserved, &b->reserved) || !masquerades_equal(a, b) ||
+	    !clients_equal(a, b))
 		return false;
 	for (size_t i = 0; i < a->sysctl_count; i++)
 		if (strcmp(a->sysctls[i].value, b->sysctls[i].value) != 0)

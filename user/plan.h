@@ -141,6 +141,7 @@ struct plan_pool {
  * @mid_stream: masquerade: a TCP connection may be taken up in the middle
  * @clamp_mss:  TCP connections are told what the devices can carry
  * @reject:     masquerade: who is refused a new flow is told
+ * @acl:     which clients it is for: index of plan.acls, 0 for all
  */
 struct plan_rule {
 	size_t forward;
@@ -154,6 +155,7 @@ struct plan_rule {
 	uint8_t shares;
 	uint32_t timeout_s[TIMEOUT_COUNT];
 	bool mid_stream, clamp_mss, reject;
+	uint16_t acl;
 };
 
 /* One program on one device, and why there. */
@@ -175,7 +177,8 @@ struct plan_sysctl {
  * Arrays are malloc()ed; free with plan_free(). @reserved holds the ports this interface needs
  * reserved, without what was reserved before. @shares are indices of @pools, a run for each
  * masquerading rule. @masquerade_ports are, by protocol, the ports that the config leaves to flows;
- * those of them that the host leaves are in @limits.
+ * those of them that the host leaves are in @limits. @acls are lists of clients, of which the first
+ * stays unused and @acl_count follow; they are runs of @acl_ranges.
  */
 struct plan {
 	char iface[IFNAMSIZ];
@@ -200,6 +203,10 @@ struct plan {
 	size_t share_count;
 	struct port_set masquerade_ports[PROTO_COUNT];
 	struct flow_limits limits;
+	struct acl acls[ACLS_MAX];
+	uint16_t acl_count;
+	struct acl_range acl_ranges[ACL_RANGES_MAX];
+	size_t acl_range_count;
 	uint32_t generation;
 };
 

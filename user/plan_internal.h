@@ -32,6 +32,9 @@ struct port_set plan_all_reserved(const struct planner *p);
 /* plan_masquerade() - which addresses and ports flows get, when the rules have their final ports */
 void plan_masquerade(struct planner *p);
 
+/* plan_clients() - which clients each rule is for */
+void plan_clients(struct planner *p);
+
 /* plan_hooks() - which program goes where, and why */
 void plan_hooks(struct planner *p);
 

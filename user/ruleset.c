@@ -150,6 +150,7 @@ static int add_rule(struct builder *b, const struct plan *plan, unsigned index)
 		.mid_stream = from->mid_stream,
 		.clamp_mss = from->clamp_mss,
 		.reject = from->reject,
+		.acl = from->acl,
 	};
 	for (int i = 0; i < TIMEOUT_COUNT; i++)
 		rule->timeout[i] = ticks(from->timeout_s[i]);
@@ -294,6 +295,8 @@ int ruleset_build(const struct plan *plan, uint64_t valid_until_ns, const struct
 	rs->generation = plan->generation;
 	fill_devices(plan, rs);
 	rs->limits = plan->limits;
+	memcpy(rs->acls, plan->acls, sizeof(rs->acls));
+	memcpy(rs->acl_ranges, plan->acl_ranges, sizeof(rs->acl_ranges));
 	ruleset_refresh(plan, valid_until_ns, rs);
 	if (old && old->version != XDPFWD_ABI_VERSION)
 		old = NULL;

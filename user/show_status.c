@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "clients.h"
 #include "output.h"
 #include "show.h"
 
@@ -112,6 +113,38 @@ static void print_rules(const struct state *state)
 	table_print(&table);
 }
 
+/* Does a rule before it say the same of the same forward? */
+static bool is_said(const struct state *state, size_t rule)
+{
+	for (size_t i = 0; i < rule; i++)
+		if (state->rules[i].acl == state->rules[rule].acl &&
+		    !strcmp(state->rules[i].forward, state->rules[rule].forward))
+			return true;
+	return false;
+}
+
+/* Only of forwards that are not for everybody. */
+static void print_clients(const struct state *state)
+{
+	struct table table = { .align = "ll" };
+
+	for (size_t i = 0; i < state->rule_count; i++) {
+		const struct state_rule *rule = &state->rules[i];
+		const struct acl *acl = &state->acls[rule->acl];
+		char text[CLIENTS_STRLEN];
+
+		if (!rule->acl || is_said(state, i))
+			continue;
+		if (!table.count)
+			table_add(&table, "FORWARD|ONLY FOR CLIENTS");
+		table_add(&table, "%s|%s", rule->forward,
+			  clients_format(&state->acl_ranges[acl->first], acl->count, text));
+	}
+	if (table.count)
+		putchar('\n');
+	table_print(&table);
+}
+
 static void print_hooks(const struct state *state)
 {
 	struct table table = { .align = "llll" };
@@ -183,6 +216,7 @@ void show_status(const struct state *state, const struct host *host, pid_t agent
 		printf("no agent\n");
 	putchar('\n');
 	print_rules(state);
+	print_clients(state);
 	putchar('\n');
 	print_hooks(state);
 	putchar('\n');
@@ -202,6 +236,19 @@ static json_t *masquerade_json(const struct state *state, const struct state_rul
 	return array;
 }
 
+/* null for everybody */
+static json_t *clients_json(const struct state *state, const struct state_rule *rule)
+{
+	const struct acl *acl = &state->acls[rule->acl];
+	json_t *array = rule->acl ? json_array() : json_null();
+	char text[CLIENTS_RANGE_STRLEN];
+
+	for (unsigned i = 0; rule->acl && i < acl->count; i++)
+		json_array_append_new(array, json_string(clients_format_range(
+						     &state->acl_ranges[acl->first + i], text)));
+	return array;
+}
+
 static json_t *rules_json(const struct state *state)
 {
 	json_t *array = json_array();
@@ -212,12 +259,13 @@ static json_t *rules_json(const struct state *state)
 
 		json_array_append_new(
 			array,
-			json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o}", "name", rule->forward,
-				  "protocol", proto_name(rule->proto), "public",
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:o}", "name",
+				  rule->forward, "protocol", proto_name(rule->proto), "public",
 				  ip_addr_format(&rule->public_addr, public), "ports", rule->ports,
 				  "backend", ip_addr_format(&rule->backend_addr, backend), "shift",
 				  rule->shift, "source", rule->shares ? "masquerade" : "preserve",
-				  "masquerade", masquerade_json(state, rule)));
+				  "masquerade", masquerade_json(state, rule), "clients",
+				  clients_json(state, rule)));
 	}
 	return array;
 }

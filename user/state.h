@@ -34,6 +34,7 @@ struct state_backend {
  * @shift: backend port minus public port
  * @share: masquerade: the first of its entries in state.shares
  * @shares: how many; 0 when the client's address is preserved
+ * @acl:   which clients it is for: index of state.acls, 0 for all
  */
 struct state_rule {
 	char forward[64];
@@ -43,6 +44,7 @@ struct state_rule {
 	int shift;
 	uint16_t share;
 	uint8_t shares;
+	uint16_t acl;
 };
 
 /**
@@ -55,7 +57,7 @@ struct state_rule {
  * @devices, @nexthops, @backends: as in the plan
  * @hooks:      attached programs
  * @rules:      what is forwarded
- * @pools, @shares, @masquerade_ports: as in the plan
+ * @pools, @shares, @masquerade_ports, @acls, @acl_ranges: as in the plan
  * @generation: of the rule set that goes with this state
  * @netns:        inode of the network namespace it is loaded in
  * @counters:   names of the counters by index
@@ -85,6 +87,10 @@ struct state {
 	uint8_t shares[SHARES_MAX];
 	size_t share_count;
 	struct port_set masquerade_ports[PROTO_COUNT];
+	struct acl acls[ACLS_MAX];
+	uint16_t acl_count;
+	struct acl_range acl_ranges[ACL_RANGES_MAX];
+	size_t acl_range_count;
 	uint64_t netns;
 	uint32_t generation;
 	struct plan_counter counters[COUNTERS_MAX];

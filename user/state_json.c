@@ -16,13 +16,6 @@ static json_t *port_set_to_json(const struct port_set *set)
 	return json;
 }
 
-static json_t *addr_to_json(const struct ip_addr *addr)
-{
-	char text[IP_ADDR_STRLEN];
-
-	return json_string(ip_addr_format(addr, text));
-}
-
 static json_t *mac_to_json(const uint8_t mac[6])
 {
 	return json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
@@ -51,12 +44,12 @@ static json_t *nexthops_to_json(const struct state *state)
 	for (size_t i = 0; i < state->nexthop_count; i++) {
 		const struct plan_nexthop *n = &state->nexthops[i];
 
-		json_array_append_new(array,
-				      json_pack("{s:s, s:i, s:o, s:o, s:i, s:i}", "backend",
-						state->backends[i].name, "backend_index",
-						(int)n->backend, "address", addr_to_json(&n->addr),
-						"neighbour", addr_to_json(&n->neighbour), "device",
-						n->device, "mtu", (int)n->mtu));
+		json_array_append_new(array, json_pack("{s:s, s:i, s:o, s:o, s:i, s:i}", "backend",
+						       state->backends[i].name, "backend_index",
+						       (int)n->backend, "address",
+						       state_json_addr(&n->addr), "neighbour",
+						       state_json_addr(&n->neighbour), "device",
+						       n->device, "mtu", (int)n->mtu));
 	}
 	return array;
 }
@@ -83,33 +76,14 @@ static json_t *rules_to_json(const struct state *state)
 	for (size_t i = 0; i < state->rule_count; i++) {
 		const struct state_rule *r = &state->rules[i];
 
-		json_array_append_new(array, json_pack("{s:s, s:i, s:o, s:o, s:s, s:i, s:i, s:i}",
-						       "forward", r->forward, "proto", r->proto,
-						       "public", addr_to_json(&r->public_addr),
-						       "backend", addr_to_json(&r->backend_addr),
-						       "ports", r->ports, "shift", r->shift,
-						       "share", r->share, "shares", r->shares));
-	}
-	return array;
-}
-
-static json_t *pools_to_json(const struct state *state)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < state->pool_count; i++)
 		json_array_append_new(array,
-				      json_pack("[o, i]", addr_to_json(&state->pools[i].addr),
-						state->pools[i].proto));
-	return array;
-}
-
-static json_t *shares_to_json(const struct state *state)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < state->share_count; i++)
-		json_array_append_new(array, json_integer(state->shares[i]));
+				      json_pack("{s:s, s:i, s:o, s:o, s:s, s:i, s:i, s:i, s:i}",
+						"forward", r->forward, "proto", r->proto, "public",
+						state_json_addr(&r->public_addr), "backend",
+						state_json_addr(&r->backend_addr), "ports",
+						r->ports, "shift", r->shift, "share", r->share,
+						"shares", r->shares, "acl", r->acl));
+	}
 	return array;
 }
 
@@ -128,7 +102,7 @@ char *state_to_text(const struct state *s)
 	json_t *json = json_pack(
 		"{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, "
 		"s:b, "
-		"s:b, s:b, s:o, s:o, s:o, s:o}",
+		"s:b, s:b, s:o, s:o, s:o, s:o, s:o}",
 		"abi", (int)s->abi, "interface", s->iface, "config", s->config, "mode", s->mode,
 		"force", s->force, "loaded_at", (json_int_t)s->loaded_at, "agent_pid",
 		(int)s->agent_pid, "devices", devices_to_json(s), "nexthops", nexthops_to_json(s),
@@ -138,9 +112,9 @@ char *state_to_text(const struct state *s)
 		"reserved", port_set_to_json(&s->reserved), "forwarding_before_v4",
 		s->forwarding_before[FAMILY_V4], "forwarding_before_v6",
 		s->forwarding_before[FAMILY_V6], "reload_failed", s->reload_failed, "pools",
-		pools_to_json(s), "shares", shares_to_json(s), "masquerade_tcp",
+		state_pools_to_json(s), "shares", state_shares_to_json(s), "masquerade_tcp",
 		port_set_to_json(&s->masquerade_ports[PROTO_TCP]), "masquerade_udp",
-		port_set_to_json(&s->masquerade_ports[PROTO_UDP]));
+		port_set_to_json(&s->masquerade_ports[PROTO_UDP]), "acls", state_acls_to_json(s));
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
 	json_decref(json);
@@ -258,19 +232,22 @@ static int rules_from_json(json_t *array, struct state *state)
 	json_array_foreach (array, i, item) {
 		struct state_rule *r = &state->rules[i];
 		const char *name, *public, *backend, *ports;
-		int proto, share = 0, shares = 0;
+		int proto, share = 0, shares = 0, acl = 0;
 
-		if (json_unpack(item, "{s:s, s:i, s:s, s:s, s:s, s:i, s?i, s?i}", "forward", &name,
-				"proto", &proto, "public", &public, "backend", &backend, "ports",
-				&ports, "shift", &r->shift, "share", &share, "shares", &shares) ||
+		if (json_unpack(item, "{s:s, s:i, s:s, s:s, s:s, s:i, s?i, s?i, s?i}", "forward",
+				&name, "proto", &proto, "public", &public, "backend", &backend,
+				"ports", &ports, "shift", &r->shift, "share", &share, "shares",
+				&shares, "acl", &acl) ||
 		    share < 0 || shares < 0 || (size_t)share + shares > state->share_count ||
-		    shares > UINT8_MAX || ip_addr_parse(public, &r->public_addr) ||
+		    shares > UINT8_MAX || acl < 0 || acl > state->acl_count ||
+		    ip_addr_parse(public, &r->public_addr) ||
 		    ip_addr_parse(backend, &r->backend_addr) || proto < 0 || proto >= PROTO_COUNT)
 			return -EPROTO;
 		copy_name(r->forward, sizeof(r->forward), name);
 		r->proto = proto;
 		r->share = share;
 		r->shares = shares;
+		r->acl = acl;
 		r->ports = strdup(ports);
 		state->rule_count++;
 		if (!r->ports)
@@ -279,36 +256,10 @@ static int rules_from_json(json_t *array, struct state *state)
 	return 0;
 }
 
-/* A version that knew no masquerade had none of these. */
-static int pools_from_json(json_t *pools, json_t *shares, struct state *state)
-{
-	json_t *item;
-	size_t i;
-
-	json_array_foreach (pools, i, item) {
-		const char *addr;
-		int proto;
-
-		if (i == PLAN_POOLS_MAX || json_unpack(item, "[s, i]", &addr, &proto) ||
-		    ip_addr_parse(addr, &state->pools[i].addr) || proto < 0 || proto >= PROTO_COUNT)
-			return -EPROTO;
-		state->pools[i].proto = proto;
-		state->pool_count++;
-	}
-	json_array_foreach (shares, i, item) {
-		json_int_t pool = json_is_integer(item) ? json_integer_value(item) : -1;
-
-		if (i == SHARES_MAX || pool < 0 || (size_t)pool >= state->pool_count)
-			return -EPROTO;
-		state->shares[i] = pool;
-		state->share_count++;
-	}
-	return 0;
-}
-
 static int state_from_json(json_t *json, struct state *s)
 {
-	json_t *devices, *nexthops, *hooks, *rules, *counters, *pools = NULL, *shares = NULL;
+	json_t *devices, *nexthops, *hooks, *rules, *counters, *pools = NULL, *shares = NULL,
+							       *acls = NULL;
 	const char *iface, *config, *before, *reserved, *tcp = "", *udp = "";
 	int abi, mode, force, pid, v4, v6, reload_failed = 0;
 	json_int_t loaded_at, netns, generation;
@@ -316,20 +267,20 @@ static int state_from_json(json_t *json, struct state *s)
 	if (json_unpack(
 		    json,
 		    "{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s,  "
-		    "s:s, s:b, s:b, s?b, s?o, s?o, s?s, s?s}",
+		    "s:s, s:b, s:b, s?b, s?o, s?o, s?s, s?s, s?o}",
 		    "abi", &abi, "interface", &iface, "config", &config, "mode", &mode, "force",
 		    &force, "loaded_at", &loaded_at, "agent_pid", &pid, "devices", &devices,
 		    "nexthops", &nexthops, "hooks", &hooks, "rules", &rules, "counters", &counters,
 		    "netns", &netns, "generation", &generation, "reserved_before", &before,
 		    "reserved", &reserved, "forwarding_before_v4", &v4, "forwarding_before_v6", &v6,
 		    "reload_failed", &reload_failed, "pools", &pools, "shares", &shares,
-		    "masquerade_tcp", &tcp, "masquerade_udp", &udp) ||
+		    "masquerade_tcp", &tcp, "masquerade_udp", &udp, "acls", &acls) ||
 	    port_set_parse(before, &s->reserved_before) || port_set_parse(reserved, &s->reserved) ||
 	    port_set_parse(tcp, &s->masquerade_ports[PROTO_TCP]) ||
 	    port_set_parse(udp, &s->masquerade_ports[PROTO_UDP]) || mode < 0 || mode > MODE_TC ||
 	    !json_is_array(devices) || !json_is_array(nexthops) || !json_is_array(hooks) ||
 	    !json_is_array(rules) || !json_is_array(counters) || (pools && !json_is_array(pools)) ||
-	    (shares && !json_is_array(shares)))
+	    (shares && !json_is_array(shares)) || (acls && !json_is_array(acls)))
 		return -EPROTO;
 	s->abi = abi;
 	copy_name(s->iface, sizeof(s->iface), iface);
@@ -344,7 +295,7 @@ static int state_from_json(json_t *json, struct state *s)
 	s->forwarding_before[FAMILY_V4] = v4;
 	s->forwarding_before[FAMILY_V6] = v6;
 	return devices_from_json(devices, s) ?: nexthops_from_json(nexthops, s) ?:
-						hooks_from_json(hooks, s) ?: pools_from_json(pools, shares, s) ?:
+						hooks_from_json(hooks, s) ?: state_pools_from_json(pools, shares, s) ?: state_acls_from_json(acls, s) ?:
 						rules_from_json(rules, s) ?: counters_from_json(counters, s);
 }
 

@@ -54,6 +54,14 @@ static void fill_pools(struct state *s, const struct plan *plan)
 	memcpy(s->masquerade_ports, plan->masquerade_ports, sizeof(s->masquerade_ports));
 }
 
+static void fill_clients(struct state *s, const struct plan *plan)
+{
+	memcpy(s->acls, plan->acls, sizeof(s->acls));
+	s->acl_count = plan->acl_count;
+	memcpy(s->acl_ranges, plan->acl_ranges, sizeof(s->acl_ranges));
+	s->acl_range_count = plan->acl_range_count;
+}
+
 static bool fill_rules(struct state *s, const struct plan *plan, const struct config *config)
 {
 	s->rules = calloc(plan->rule_count, sizeof(*s->rules));
@@ -69,7 +77,8 @@ static bool fill_rules(struct state *s, const struct plan *plan, const struct co
 					   .ports = port_set_format(&from->ports),
 					   .shift = from->shift,
 					   .share = from->share,
-					   .shares = from->shares };
+					   .shares = from->shares,
+					   .acl = from->acl };
 		snprintf(to->forward, sizeof(to->forward), "%s",
 			 config->forwards[from->forward].name);
 		if (!to->ports)
@@ -100,6 +109,7 @@ struct state *state_from_plan(const struct plan *plan, const struct config *conf
 	fill_host(s, plan);
 	fill_hooks(s, plan);
 	fill_pools(s, plan);
+	fill_clients(s, plan);
 	if (fill_rules(s, plan, config))
 		return s;
 	state_free(s);

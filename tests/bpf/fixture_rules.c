@@ -123,6 +123,10 @@ static void add_forward(struct plan *plan, enum world world, enum forward number
 	plan->nexthop_count++;
 }
 
+/* The last rule set of fixture_masquerade(), before a test changed it; NULL when it is not in
+ * force. */
+static struct ruleset *unchanged;
+
 static void apply(enum world world, uint64_t valid_until_ns, uint32_t mtu, bool masquerade)
 {
 	struct plan *plan = calloc(1, sizeof(*plan));
@@ -144,6 +148,8 @@ static void apply(enum world world, uint64_t valid_until_ns, uint32_t mtu, bool 
 	}
 	if (masquerade)
 		set_limits(plan);
+	free(unchanged);
+	unchanged = NULL;
 	fixture_apply_plan(plan, valid_until_ns);
 	free(plan->rules);
 	free(plan);
@@ -195,10 +201,26 @@ static void map_clear(struct bpf_map *map)
 
 void fixture_masquerade(enum world world, uint64_t valid_until_ns, uint32_t mtu)
 {
+	static struct {
+		enum world world;
+		uint64_t valid_until_ns;
+		uint32_t mtu;
+	} last;
 	struct flow_counters counters[libbpf_num_possible_cpus()];
 	uint32_t zero = 0;
 
-	apply(world, valid_until_ns, mtu, true);
+	if (unchanged && last.world == world && last.valid_until_ns == valid_until_ns &&
+	    last.mtu == mtu) {
+		memcpy(fixture_ruleset(), unchanged, sizeof(*unchanged));
+	} else {
+		apply(world, valid_until_ns, mtu, true);
+		unchanged = malloc(sizeof(*unchanged));
+		cr_assert(unchanged);
+		memcpy(unchanged, fixture_ruleset(), sizeof(*unchanged));
+		last.world = world;
+		last.valid_until_ns = valid_until_ns;
+		last.mtu = mtu;
+	}
 	renew_pools();
 	map_clear(fixture_skel()->maps.flows_confirmed);
 	map_clear(fixture_skel()->maps.flows_new);

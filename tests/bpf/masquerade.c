@@ -174,6 +174,8 @@ void conversation_send(struct conversation *conv, enum direction dir, uint8_t tc
 
 void conversation_begin(struct conversation *conv)
 {
+	conv->seq[DIR_IN] = CLIENT_ISN;
+	conv->seq[DIR_OUT] = BACKEND_ISN;
 	conversation_send(conv, DIR_IN, TCP_SYN, REASON_FORWARDED, "first");
 	cr_assert(conv->talk.port, "the first packet was not forwarded");
 }
@@ -210,9 +212,14 @@ struct flow *conversation_flow(const struct conversation *conv)
 	return &fixture_flows(fixture_pool(&conv->talk.masquerade, conv->proto))[conv->talk.port];
 }
 
+uint32_t ticks_of(double seconds)
+{
+	return seconds * 1e9 / (1 << FLOW_TICK_SHIFT) + 1;
+}
+
 void conversation_age(const struct conversation *conv, double seconds)
 {
-	uint32_t ticks = seconds * 1e9 / (1 << FLOW_TICK_SHIFT) + 1;
+	uint32_t ticks = ticks_of(seconds);
 	struct flow *flow = conversation_flow(conv);
 
 	flow->half[DIR_IN].seen_at -= ticks;
@@ -296,15 +303,16 @@ int conversation_source_flows(const struct conversation *conv)
 	return source.flows;
 }
 
-void ports_clear(void)
+void ports_allow(uint16_t first, uint16_t last)
 {
-	memset(fixture_ruleset()->limits.ports, 0, sizeof(fixture_ruleset()->limits.ports));
-}
+	struct flow_limits *limits = &fixture_ruleset()->limits;
 
-void ports_allow(uint16_t port)
-{
-	for (int proto = 0; proto < PROTO_COUNT; proto++)
-		fixture_ruleset()->limits.ports[proto][port / 64] |= 1ULL << port % 64;
+	memset(limits->ports, 0, sizeof(limits->ports));
+	limits->port_first = first;
+	limits->port_last = last;
+	for (unsigned port = first; port <= last; port++)
+		for (int proto = 0; proto < PROTO_COUNT; proto++)
+			limits->ports[proto][port / 64] |= 1ULL << port % 64;
 }
 
 struct sweep_run sweep(unsigned pool, enum proto proto)
@@ -321,41 +329,121 @@ struct sweep_run sweep(unsigned pool, enum proto proto)
 	return out;
 }
 
-unsigned flows_live(unsigned pool)
+/* Count the entries of an index by slot. Return: how many stand for another flow, or for none. */
+static unsigned check_index(const struct bpf_map *index, uint8_t (*entries)[POOL_PORTS])
+{
+	struct flow_key key, *last = NULL;
+	unsigned wrong = 0;
+	uint32_t slot;
+
+	while (!bpf_map_get_next_key(bpf_map__fd(index), last, &key)) {
+		const struct flow *flow;
+
+		last = &key;
+		cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(index), &key, &slot), 0);
+		flow = &fixture_flows(slot >> 16)[slot & 0xffff];
+		entries[slot >> 16][slot & 0xffff]++;
+		if (flow->state == FLOW_LIVE && ip_addr_equal(&flow->client, &key.client) &&
+		    flow->client_port == key.client_port && flow->public_port == key.public_port &&
+		    flow->rule == key.rule)
+			continue;
+		cr_expect_fail("%s: slot %x is not that of %08x:%u", bpf_map__name(index), slot,
+			       ntohl(key.client.w[3]), ntohs(key.client_port));
+		wrong++;
+	}
+	return wrong;
+}
+
+/* Each record that is live has to have one entry, and no other any. Return: how many are live. */
+static unsigned check_pool(unsigned pool, const uint8_t *entries, unsigned *wrong)
 {
 	const struct flow *flows = fixture_flows(pool);
 	unsigned live = 0;
 
-	for (unsigned port = 0; port < POOL_PORTS; port++)
-		live += flows[port].state == FLOW_LIVE;
+	for (unsigned port = 0; port < POOL_PORTS; port++) {
+		bool is_live = flows[port].state == FLOW_LIVE;
+
+		live += is_live;
+		if (entries[port] == is_live)
+			continue;
+		cr_expect_fail("pool %u, port %u: state %u, %u entries", pool, port,
+			       flows[port].state, entries[port]);
+		++*wrong;
+	}
 	return live;
 }
 
-static void for_each(size_t first, size_t last, void (*body)(struct conversation *conv))
+bool flows_check(void)
+{
+	static uint8_t entries[POOLS_MAX][POOL_PORTS];
+	const struct ruleset *rs = fixture_ruleset();
+	uint64_t live[PROTO_COUNT] = {};
+	struct flow_counters counts;
+	unsigned wrong;
+
+	memset(entries, 0, sizeof(entries));
+	wrong = check_index(fixture_skel()->maps.flows_confirmed, entries) +
+		check_index(fixture_skel()->maps.flows_new, entries);
+	for (unsigned pool = 1; pool < POOLS_MAX; pool++)
+		if (!ip_addr_is_any(&rs->pools[pool].addr))
+			live[rs->pools[pool].proto] += check_pool(pool, entries[pool], &wrong);
+	fixture_flow_counts(&counts);
+	for (int proto = 0; proto < PROTO_COUNT; proto++) {
+		if (counts.created[proto] - counts.ended[proto] == live[proto])
+			continue;
+		cr_expect_fail("protocol %d: %llu created, %llu ended, but %lu live", proto,
+			       counts.created[proto], counts.ended[proto], live[proto]);
+		wrong++;
+	}
+	return !wrong;
+}
+
+/* The number of a combination of program, family and protocol; false when @way has no such. */
+static bool init_kind(struct conversation *conv, const struct way *way, unsigned n)
+{
+	bool use_xdp = n / (FAMILY_COUNT * PROTO_COUNT);
+
+	if (use_xdp && dev_is_l3(way->ingress) && dev_is_l3(way->egress))
+		return false;
+	conversation_init(conv, way, use_xdp, n / PROTO_COUNT % FAMILY_COUNT, n % PROTO_COUNT);
+	return true;
+}
+
+#define KINDS (2 * FAMILY_COUNT * PROTO_COUNT)
+
+void conversation_for_each(void (*body)(struct conversation *conv))
 {
 	struct conversation conv;
 
-	for (size_t i = first; i < last; i++) {
+	for (size_t i = 0; i < way_count; i++) {
 		fixture_masquerade(ways[i].world, UINT64_MAX, 1600);
-		for (int n = 0; n < 2 * FAMILY_COUNT * PROTO_COUNT; n++) {
-			bool use_xdp = n / (FAMILY_COUNT * PROTO_COUNT);
-
-			if (use_xdp && dev_is_l3(ways[i].ingress) && dev_is_l3(ways[i].egress))
+		for (unsigned n = 0; n < KINDS; n++) {
+			if (!init_kind(&conv, &ways[i], n))
 				continue;
-			conversation_init(&conv, &ways[i], use_xdp, n / PROTO_COUNT % FAMILY_COUNT,
-					  n % PROTO_COUNT);
 			conv.talk.client_port += n; /* all these flows live next to each other */
 			body(&conv);
 		}
 	}
 }
 
-void conversation_for_each(void (*body)(struct conversation *conv))
-{
-	for_each(0, way_count, body);
-}
-
 void conversation_for_kinds(void (*body)(struct conversation *conv))
 {
-	for_each(0, 1, body);
+	struct conversation conv;
+
+	for (unsigned n = 0; n < KINDS; n++) {
+		fixture_masquerade(ways[0].world, UINT64_MAX, 1600);
+		init_kind(&conv, &ways[0], n);
+		body(&conv);
+	}
+}
+
+void conversation_for_tcp(void (*body)(struct conversation *conv))
+{
+	struct conversation conv;
+
+	for (unsigned n = PROTO_TCP; n < KINDS; n += PROTO_COUNT) {
+		fixture_masquerade(ways[0].world, UINT64_MAX, 1600);
+		init_kind(&conv, &ways[0], n);
+		body(&conv);
+	}
 }

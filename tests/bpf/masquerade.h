@@ -113,20 +113,29 @@ void conversation_expect(struct conversation *conv, bool confirmed, const char *
 /* conversation_source_flows() - how many flows the limits count for its client; -1: not known */
 int conversation_source_flows(const struct conversation *conv);
 
-/* ports_clear() - masquerade may take no port; ports_allow() - but this one */
-void ports_clear(void);
-void ports_allow(uint16_t port);
+/* ports_allow() - masquerade may take these ports and no others */
+void ports_allow(uint16_t first, uint16_t last);
 
 /* sweep() - all of a pool; what came of it */
 struct sweep_run sweep(unsigned pool, enum proto proto);
 
-/* flows_live() - records of a pool that are in use */
-unsigned flows_live(unsigned pool);
+/*
+ * flows_check() - all records, indices and counters fit together: each flow has one entry in one
+ * index, no entry stands for anything else, and as many are live as were created and not ended.
+ * Fails the test and returns false when they do not.
+ */
+bool flows_check(void);
+
+/* ticks_of() - a time in ticks, rounded up */
+uint32_t ticks_of(double seconds);
 
 /* For each way that starts on a device of @world's, program, family and protocol. */
 void conversation_for_each(void (*body)(struct conversation *conv));
 
-/* conversation_for_kinds() - the same, by the first way alone */
+/* conversation_for_kinds() - the same, by the first way alone; each begins without flows */
 void conversation_for_kinds(void (*body)(struct conversation *conv));
+
+/* conversation_for_tcp() - of these, those that are TCP */
+void conversation_for_tcp(void (*body)(struct conversation *conv));
 
 #endif

@@ -74,6 +74,9 @@ Test(ruleset, rule_fields)
 	const struct rule *rule = &model_rs->rules[1];
 
 	from->counter = 77;
+	from->acl = 2;
+	model_plan->acls[2] = (struct acl){ .first = 4095, .count = 1 };
+	model_plan->acl_ranges[4095].last = model_v4(0xcb007107);
 	from->nexthop = 1;
 	model_plan->nexthop_count = 2;
 	model_plan->device_count = 3;
@@ -87,6 +90,11 @@ Test(ruleset, rule_fields)
 	cr_expect_eq(rule->csum_delta, csum_delta_addr(&from->public_addr, &from->backend_addr));
 	cr_expect_eq(rule->shift, 65506);
 	cr_expect_eq(rule->counter, 77);
+	cr_expect_eq(rule->acl, 2);
+	cr_expect_eq(model_rs->acls[2].first, 4095);
+	cr_expect_eq(model_rs->acls[2].count, 1);
+	cr_expect(ip_addr_equal(&model_rs->acl_ranges[4095].last,
+				&model_plan->acl_ranges[4095].last));
 	cr_expect_eq(rule->nexthop, 1);
 	cr_expect_eq(rule->public_dev, 0);
 	cr_expect_eq(rule->backend_dev, 2);

@@ -120,8 +120,11 @@ static void write_forward(struct input *in, FILE *out, unsigned backends)
 	if (rarely(in, 4))
 		fprintf(out, "address = [\"%s\", \"%s\"]\n", PICK(in, literals),
 			PICK(in, literals));
-	if (rarely(in, 32))
-		fprintf(out, "deny = \"203.0.113.0/24\"\n");
+	if (rarely(in, 8))
+		fprintf(out, "allow = [\"203.0.113.0/24\", \"%s\"]\n", PICK(in, literals));
+	if (rarely(in, 8))
+		fprintf(out, "deny = [\"203.0.113.%u\", \"%s\"]\n", input_below(in, 256),
+			PICK(in, literals));
 }
 
 char *input_config(struct input *in, size_t *len)

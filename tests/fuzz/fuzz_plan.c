@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // libFuzzer entry: any config on any host ends in errors, or in a rule set that does what it says.
 #include <string.h>
+#include "clients.h"
 #include "fuzz_input.h"
 #include "ruleset.h"
 
@@ -167,6 +168,34 @@ static void check_pools(const struct plan_input *in, const struct plan *plan)
 	}
 }
 
+static bool lists_hold(const struct ip_prefix *list, size_t count, const struct ip_addr *addr)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ip_prefix_contains(&list[i], addr))
+			return true;
+	return false;
+}
+
+/* Each rule is for those that its forward allows and does not deny. */
+static void check_clients(const struct plan_input *in, const struct plan *plan, struct input *rest)
+{
+	for (size_t i = 0; i < plan->rule_count; i++) {
+		const struct plan_rule *rule = &plan->rules[i];
+		const struct config_forward *f = &in->config->forwards[rule->forward];
+		const struct acl *acl = &plan->acls[rule->acl];
+		struct ip_addr addr = input_addr(rest);
+
+		MUST(rule->acl <= plan->acl_count);
+		MUST(acl->first + acl->count <= plan->acl_range_count);
+		if (ip_addr_family(&addr) != ip_addr_family(&rule->public_addr))
+			continue;
+		MUST((!rule->acl ||
+		      clients_include(&plan->acl_ranges[acl->first], acl->count, &addr)) ==
+		     ((!f->allow_count || lists_hold(f->allow, f->allow_count, &addr)) &&
+		      !lists_hold(f->deny, f->deny_count, &addr)));
+	}
+}
+
 static void check_hooks(const struct plan_input *in, const struct plan *plan)
 {
 	unsigned tc[DEVICES_MAX] = {}, xdp[DEVICES_MAX] = {};
@@ -253,6 +282,7 @@ static void check_world(const struct plan_input *in, struct input *rest)
 	MUST(!same == !plan && diags.count == again.count);
 	if (plan) {
 		check_plan(in, plan);
+		check_clients(in, plan, rest);
 		MUST(plan_equal(plan, same));
 		memset(&rs, 0, sizeof(rs));
 		if (!ruleset_build(plan, 0, NULL, &rs, &diags)) {

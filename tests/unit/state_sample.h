@@ -33,8 +33,10 @@ static inline void state_sample_init(void)
 	     "[backend.away]\naddress = \"198.18.7.2\"\n"                                          \
 	     "[[forward]]\nname = \"dns\"\nprotocol = [\"tcp\", \"udp\"]\nports = [53, "           \
 	     "\"60-69\"]\n"                                                                        \
-	     "to_port = 1053\nbackend = \"home\"\nsource = \"preserve\"\n" FORWARD_TO(             \
-		     "away", "udp", "80") MASQUERADE_TO("home", "udp", "443")
+	     "to_port = 1053\nbackend = \"home\"\nsource = \"preserve\"\n" FORWARD_TO("away",      \
+										      "udp", "80") \
+		     MASQUERADE_TO("home", "udp",                                                  \
+				   "443") "deny = [\"203.0.113.7\", \"2001:db8:5::/48\"]\n"
 
 /* A state in which no field is what it is by default. */
 static inline struct state *make_state(void)

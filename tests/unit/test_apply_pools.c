@@ -114,6 +114,25 @@ Test(apply_pools, preserve_ends_the_flows_of_masquerade)
 	cr_expect_eq(tcp->state, FLOW_ENDED);
 }
 
+/* Flows of put() are of 203.0.113.1. */
+Test(apply_pools, a_client_that_is_denied_loses_its_flows)
+{
+	struct flow_sample sample = load();
+	struct flow *tcp = put(&sample, PROTO_TCP, 5222), *udp = put(&sample, PROTO_UDP, 3478);
+
+	flow_sample_apply(
+		&sample,
+		HOME4 MASQUERADE_TO("home", "tcp", "[5222]") "deny = "
+							     "\"203.0.113.1\"\n" MASQUERADE_TO(
+								     "home", "udp",
+								     "[3478]") "allow = "
+									       "\"203.0.113.1\"\n");
+	cr_expect_eq(tcp->state, FLOW_LIVE, "not before the new rules are in force");
+	finish(&sample);
+	cr_expect_eq(tcp->state, FLOW_ENDED);
+	cr_expect_eq(udp->state, FLOW_LIVE);
+}
+
 Test(apply_pools, another_masquerade_address)
 {
 	struct flow_sample sample = load();

@@ -118,6 +118,8 @@ Test(config_keys, keys_of_a_forward)
 		  "bits set; the network is 198.51.100.0/24" },
 		{ "deny = [\"2001:db8::/32\", \"10.0.0/8\"]",
 		  "26:forward \"turn\": deny: \"10.0.0/8\" is not an address or a prefix" },
+		{ "deny = [\"203.0.113.0/25\", \"203.0.113.128/25\"]\nallow = \"203.0.113.0/24\"",
+		  "8:forward \"turn\": deny: it leaves no client" },
 		{ "deny = []",
 		  "8:forward \"turn\": deny: the list is empty; leave the key out instead" },
 		{ "web = true", "7:forward \"turn\": web goes with a preset; there is none here" },

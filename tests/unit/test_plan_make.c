@@ -57,18 +57,6 @@ Test(plan_make, an_interface_that_cannot_be)
 	expect_plan(HOME TCP("80"));
 }
 
-Test(plan_make, what_is_not_carried_yet_is_refused)
-{
-	expect_refused(HOME TCP("80") "deny = \"203.0.113.7\"\n",
-		       "f:8:8: forward \"tcp-80\": deny is not enforced by this version; remove it "
-		       "or filter at the backend\n");
-	expect_refused(HOME TCP("80") "allow = \"203.0.113.0/24\"\ndeny = \"203.0.113.7\"\n",
-		       "f:8:9: forward \"tcp-80\": allow is not enforced by this version; remove "
-		       "it or filter at the backend\n"
-		       "f:9:8: forward \"tcp-80\": deny is not enforced by this version; remove it "
-		       "or filter at the backend\n");
-}
-
 /* The config's errors count above those of the system. */
 Test(plan_make, exit_codes)
 {
@@ -77,11 +65,6 @@ Test(plan_make, exit_codes)
 	world.in.iface = "eth7";
 	world_plan(HOME TCP("80"));
 	cr_expect_eq(world.code, 1);
-	world_plan(HOME TCP("80") "deny = \"203.0.113.7\"\n");
-	cr_expect_eq(world.code, 2);
-	expect_found("f:8:8: forward \"tcp-80\": deny is not enforced by this version; remove it "
-		     "or filter at the backend\n"
-		     "no interface eth7; `ip -br link` lists them\n");
 }
 
 /* Counters as "name/proto name/proto", and the index of each rule's. */

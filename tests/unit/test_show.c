@@ -168,10 +168,11 @@ Test(show, status_json)
 		"\"forwards\": ["
 		"{\"name\": \"tcp-80-and-1-more\", \"protocol\": \"tcp\", \"public\": "
 		"\"198.51.100.1\", \"ports\": \"80,82-83\", \"backend\": \"198.18.9.2\", "
-		"\"shift\": 1000, \"source\": \"preserve\", \"masquerade\": []},"
+		"\"shift\": 1000, \"source\": \"preserve\", \"masquerade\": [], \"clients\": "
+		"null},"
 		"{\"name\": \"udp-3478\", \"protocol\": \"udp\", \"public\": \"198.51.100.1\", "
 		"\"ports\": \"3478\", \"backend\": \"198.18.7.2\", \"shift\": 0, "
-		"\"source\": \"preserve\", \"masquerade\": []}],"
+		"\"source\": \"preserve\", \"masquerade\": [], \"clients\": null}],"
 		"\"hooks\": ["
 		"{\"device\": \"eth0\", \"hook\": \"tc\", \"mode\": \"tcx\", \"reason\": \"--mode "
 		"tc\"},"
@@ -217,7 +218,32 @@ Test(show, what_is_masqueraded_and_as_whom)
 		    "{\"name\": \"tcp-80\", \"protocol\": \"tcp\", \"public\": \"198.51.100.1\", "
 		    "\"ports\": \"80\", \"backend\": \"198.18.9.2\", \"shift\": 0, \"source\": "
 		    "\"masquerade\", \"masquerade\": [\"198.18.9.1\", \"198.51.100.1\", "
-		    "\"198.18.7.1\"]}");
+		    "\"198.18.7.1\"], \"clients\": null}");
+	json_decref(json);
+	state_free(state);
+}
+
+#define ALLOW                                                                                      \
+	"allow = [\"203.0.113.0/30\", \"203.0.113.8\", \"203.0.113.16/28\", "                      \
+	"\"198.51.100.0/24\"]\ndeny = \"203.0.113.0\"\n"
+
+Test(show, who_it_is_for)
+{
+	struct state *state = make_state(HOME4 TCP("80") UDP("3478") ALLOW);
+	char *out = capture(stdout, show_status(state, &world.host, 0));
+	json_t *json = show_status_json(state, &world.host, 0), *forwards;
+
+	cr_expect(strstr(out, "\n\n"
+			      "  FORWARD   ONLY FOR CLIENTS\n"
+			      "  udp-3478  198.51.100.0/24, 203.0.113.1-203.0.113.3, 203.0.113.8 "
+			      "and 1 more\n\n"),
+		  "%s", out);
+	free(out);
+	forwards = json_object_get(json, "forwards");
+	cr_expect(json_is_null(json_object_get(json_array_get(forwards, 0), "clients")));
+	expect_json(json_incref(json_object_get(json_array_get(forwards, 1), "clients")),
+		    "[\"198.51.100.0/24\", \"203.0.113.1-203.0.113.3\", \"203.0.113.8\", "
+		    "\"203.0.113.16/28\"]");
 	json_decref(json);
 	state_free(state);
 }

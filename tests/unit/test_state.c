@@ -69,6 +69,7 @@ static void expect_rules_of(const struct state *a, const struct state *b)
 		cr_expect_eq(x->shift, y->shift);
 		cr_expect_eq(x->share, y->share);
 		cr_expect_eq(x->shares, y->shares);
+		cr_expect_eq(x->acl, y->acl);
 	}
 }
 
@@ -81,6 +82,10 @@ static void expect_pools_of(const struct state *a, const struct state *b)
 	}
 	cr_assert_eq(a->share_count, b->share_count);
 	cr_expect_arr_eq(a->shares, b->shares, a->share_count);
+	cr_assert_eq(a->acl_count, b->acl_count);
+	cr_expect_arr_eq(a->acls, b->acls, sizeof(a->acls));
+	cr_assert_eq(a->acl_range_count, b->acl_range_count);
+	cr_expect_arr_eq(a->acl_ranges, b->acl_ranges, sizeof(a->acl_ranges));
 	for (int proto = 0; proto < PROTO_COUNT; proto++)
 		cr_expect(port_set_equal(&a->masquerade_ports[proto], &b->masquerade_ports[proto]));
 }
@@ -161,6 +166,10 @@ Test(state, of_a_plan)
 	cr_expect_eq(state->rules[4].shares, 0);
 	cr_expect_str_eq(state->rules[5].forward, "udp-443");
 	cr_expect_eq(state->rules[5].shares, 2);
+	cr_expect_eq(state->rules[4].acl, 0);
+	cr_expect_eq(state->rules[5].acl, 1);
+	cr_expect_eq(state->acl_count, 2);
+	cr_expect_eq(state->acl_range_count, 4);
 	cr_expect_eq(state->rules[6].share, 2);
 	cr_expect_eq(state->rules[6].shares, 1);
 	cr_assert_eq(state->pool_count, 3);
