@@ -87,7 +87,7 @@ static __noinline long answer_store_v4(struct __sk_buff *skb, const struct track
 
 	head.ip.tot_len = bpf_htons(sizeof(head) + embed);
 	head.ip.saddr = t->from.w[3];
-	head.ip.daddr = t->key.client.w[3];
+	head.ip.daddr = t->to.w[3];
 	head.ip.check = ~csum_fold(bpf_csum_diff(NULL, 0, (__be32 *)&head.ip, sizeof(head.ip), 0));
 	head.icmp.un.frag.mtu = bpf_htons(t->mtu);
 	head.icmp.checksum =
@@ -109,7 +109,7 @@ static __noinline long answer_store_v6(struct __sk_buff *skb, const struct track
 
 	head.ip.payload_len = bpf_htons(len);
 	__builtin_memcpy(&head.ip.saddr, &t->from, sizeof(t->from));
-	__builtin_memcpy(&head.ip.daddr, &t->key.client, sizeof(t->key.client));
+	__builtin_memcpy(&head.ip.daddr, &t->to, sizeof(t->to));
 	/* The pseudo-header (RFC 8200, 8.1): addresses, length, protocol; then the header. */
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.ip.saddr, 2 * sizeof(t->from), sum);
 	sum = csum_add(sum, bpf_htonl(len));
@@ -135,8 +135,8 @@ static __noinline long answer_turn(struct __sk_buff *skb)
  * @how:  how it lies in its buffer
  * @what: ANSWER_*
  *
- * Source, destination and MTU are track.from, track.key.client and track.mtu. The packet is
- * embedded as it came. A packet with its VLAN tag in the data is not answered.
+ * Source, destination and MTU are track.from, track.to and track.mtu. The packet is embedded as it
+ * came. A packet with its VLAN tag in the data is not answered.
  *
  * Return: 0 with track.action set, or 1 when there is no answer and the packet is to be dropped.
  */
@@ -144,16 +144,15 @@ __noinline int tc_answer(struct __sk_buff *skb, __u32 how, __u32 what)
 {
 	const __u32 l3_off = how & TC_IS_L3 ? 0 : ETH_HLEN;
 	bool is_v6 = how & TC_IS_V6;
-	__u32 max = is_v6 ? EMBED_MAX_V6 : EMBED_MAX_V4, embed = skb->len - l3_off, sum;
+	__u32 max = is_v6 ? EMBED_MAX_V6 : EMBED_MAX_V4, embed, sum;
 	struct track *t = track_get();
 
 	if (!t || TC_L3_OFF(how) != l3_off || !answer_is_due())
 		return 1;
-	if (embed > max) {
-		embed = max;
-		if (bpf_skb_change_tail(skb, l3_off + embed, 0))
-			return 1;
-	}
+	embed = t->l3_len < max ? t->l3_len : max;
+	/* Also when it is as long: it must not be a super-packet any more. */
+	if (bpf_skb_change_tail(skb, l3_off + embed, 0))
+		return 1;
 	t->l3_off = l3_off;
 	sum = answer_sum(skb, t, l3_off, embed);
 	if (bpf_skb_adjust_room(skb, is_v6 ? sizeof(struct answer_v6) : sizeof(struct answer_v4),

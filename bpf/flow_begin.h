@@ -11,6 +11,13 @@
 	895 /* ticks, 120 s: no port goes to another client sooner after its last use              \
 	     */
 
+/* struct fragment_key - the packet that fragments belong to; @number tells kept ones apart */
+struct fragment_key {
+	struct ip_addr src, dst;
+	__u32 id;
+	__u16 proto, number;
+};
+
 /**
  * struct track - one packet of a tracked flow, in and out of flow_track()
  * @key:   IN: its flow; OUT: filled in
@@ -20,10 +27,14 @@
  * @proto, @tcp: PROTO_* and TCP_*
  * @quiet: only look: an ICMP error neither refreshes nor ends a flow
  * @port:  the next one to try for a new flow
+ * @confirmed: answer of flow_confirm()
  * @edit:  answer: how the packet is to look
  * @fib:   answer of hop_ask_*()
- * @from:  TC: address that an ICMP error of ours comes from; it goes to key.client
- * @mtu, @l3_off: TC: what it says, and where its IP header is
+ * @from, @to: TC: addresses of an ICMP error of ours
+ * @mtu, @l3_off, @l3_len: TC: what it says, where its IP header is, how long the packet is that it
+ *         is about
+ * @fragment: TC: the packet that this is a fragment of
+ * @reject: a refused flow is to be answered
  * @action: TC: what the program is to return
  * @bytes: TC: room for a piece of a packet
  */
@@ -33,12 +44,14 @@ struct track {
 	__u32 slot, seq, ack;
 	__u8 proto, tcp;
 	__u16 port;
-	__u32 quiet;
+	__u32 quiet, confirmed;
 	struct edit edit;
 	struct bpf_fib_lookup fib;
-	struct ip_addr from;
-	__u32 mtu, l3_off;
+	struct ip_addr from, to;
+	__u32 mtu, l3_off, l3_len;
+	struct fragment_key fragment;
 	__s32 action;
+	__u32 reject;
 	__u8 bytes[64];
 };
 
@@ -55,6 +68,13 @@ static __always_inline struct track *track_get(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&tracks, &zero);
+}
+
+/* is_refusal() - a new flow was not let in */
+static __always_inline bool is_refusal(enum reason reason)
+{
+	return reason == REASON_NO_PORT || reason == REASON_FLOWS_FULL ||
+	       reason == REASON_SOURCE_FLOWS || reason == REASON_SOURCE_RATE;
 }
 
 /* source_admit() - hold the packet's source against [limits]; 0, or the reason to refuse */
@@ -317,7 +337,10 @@ __noinline int flow_begin(__u32 unused)
 /*
  * flow_confirm() - the client has answered the backend: from now on nothing else takes its place
  *
- * Return: 0, or the reason why it cannot be.
+ * An answer over UDP proves little: who only guesses can send it, too. So UDP gets a part of the
+ * table, and goes on unconfirmed when that is full.
+ *
+ * Return: 0 with track.confirmed set if it is, or the reason why the packet has to be refused.
  */
 __noinline int flow_confirm(__u32 unused)
 {
@@ -326,19 +349,34 @@ __noinline int flow_confirm(__u32 unused)
 	struct track *t = track_get();
 	struct source_key from;
 	struct source *source;
+	__u32 *found;
+	__u64 *count;
 
 	(void)unused;
 	if (!rs || !t)
 		return REASON_NO_RULESET;
+	t->confirmed = 0;
+	count = confirmed_get(t->proto);
+	if (t->proto == PROTO_UDP && rs->limits.udp_max && count && *count >= rs->limits.udp_max)
+		return 0;
 	from = source_of(rs, &t->key.client);
 	source = bpf_map_lookup_elem(&sources, &from);
 	if (source && rs->limits.per_source && source->flows >= rs->limits.per_source)
 		return REASON_SOURCE_FLOWS;
-	if (bpf_map_update_elem(&flows_confirmed, &t->key, &t->slot, BPF_ANY))
-		return REASON_FLOWS_FULL;
+	if (bpf_map_update_elem(&flows_confirmed, &t->key, &t->slot, BPF_NOEXIST)) {
+		found = bpf_map_lookup_elem(&flows_confirmed, &t->key);
+		t->confirmed = found && *found == t->slot;
+		if (t->confirmed) /* by another CPU, which counts it */
+			return 0;
+		if (!found || bpf_map_update_elem(&flows_confirmed, &t->key, &t->slot, BPF_ANY))
+			return REASON_FLOWS_FULL;
+	}
+	t->confirmed = 1;
 	bpf_map_delete_elem(&flows_new, &t->key);
 	if (source)
 		__sync_fetch_and_add(&source->flows, 1);
+	if (count)
+		__sync_fetch_and_add(count, 1);
 	if (counters)
 		counters->confirmed[t->proto & 1]++;
 	return 0;

@@ -28,14 +28,18 @@ static __always_inline void index_remove(void *index, const struct flow_key *key
 		bpf_map_delete_elem(index, key);
 }
 
-/* source_release() - one confirmed flow fewer */
-static __always_inline void source_release(struct ruleset *rs, const struct ip_addr *client)
+/* flow_unconfirm() - one confirmed flow fewer, of its source and of its protocol */
+static __always_inline void flow_unconfirm(struct ruleset *rs, const struct ip_addr *client,
+					   __u8 proto)
 {
+	__u64 *count = confirmed_get(proto);
 	struct source_key from = source_of(rs, client);
 	struct source *source = bpf_map_lookup_elem(&sources, &from);
 
 	if (source && source->flows)
 		__sync_fetch_and_add(&source->flows, -1);
+	if (count && *count)
+		__sync_fetch_and_add(count, -1);
 }
 
 /*
@@ -56,7 +60,7 @@ static __always_inline void flow_forget(struct ruleset *rs, const struct flow_ke
 		counters->expired[proto & 1] += expired;
 	}
 	if (confirmed)
-		source_release(rs, &key->client);
+		flow_unconfirm(rs, &key->client, proto);
 }
 
 /* flow_lock_get() - the lock of a slot; never NULL, but the verifier does not know */

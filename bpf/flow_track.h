@@ -13,6 +13,8 @@ static __always_inline struct flow *flow_find(struct track *t, const struct rule
 
 	if (!found)
 		found = bpf_map_lookup_elem(&flows_new, &t->key);
+	if (!found) /* confirmed by another CPU between the two */
+		found = bpf_map_lookup_elem(&flows_confirmed, &t->key);
 	if (!found)
 		return NULL;
 	t->slot = *found;
@@ -35,7 +37,7 @@ static __always_inline void flow_reopen(struct ruleset *rs, struct flow *flow,
 	__u8 kept = flow->half[DIR_IN].flags & FLOW_CONFIRMED;
 
 	if (kept && flow_is_closed(flow)) {
-		source_release(rs, &t->key.client);
+		flow_unconfirm(rs, &t->key.client, t->proto);
 		kept = 0;
 	}
 	flow->half[DIR_IN].flags = kept;
@@ -100,10 +102,10 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 		flow_reopen(rs, flow, t);
 	if (!t->quiet && !(flow->half[DIR_IN].flags & FLOW_CONFIRMED) &&
 	    flow_is_answered(flow, t)) {
-		reason = flow_confirm(0);
+		reason = reason_of(flow_confirm(0));
 		if (reason)
 			return reason;
-		flow->half[DIR_IN].flags |= FLOW_CONFIRMED;
+		flow->half[DIR_IN].flags |= t->confirmed ? FLOW_CONFIRMED : 0;
 	}
 	if (!t->quiet)
 		flow_note(flow, t, DIR_IN, now);
@@ -212,9 +214,9 @@ static __always_inline enum reason translate_flow(void *data, void *data_end,
 		t->seq = bpf_ntohl(tcp->seq);
 		t->ack = bpf_ntohl(tcp->ack_seq);
 	}
-	reason = flow_track(match->in ? DIR_IN : DIR_OUT);
+	reason = reason_of(flow_track(match->in ? DIR_IN : DIR_OUT));
 	if (reason == REASON_NO_FLOW && match->in)
-		reason = flow_begin(0) ?: flow_track(DIR_IN);
+		reason = reason_of(flow_begin(0)) ?: reason_of(flow_track(DIR_IN));
 	if (reason)
 		return reason;
 	match->slot = t->slot;
@@ -264,7 +266,7 @@ static __always_inline enum reason translate_quietly(struct ruleset *rs, const s
 	}
 	track_ask(t, pkt, match);
 	t->quiet = 1;
-	return flow_track(match->in ? DIR_IN : DIR_OUT);
+	return reason_of(flow_track(match->in ? DIR_IN : DIR_OUT));
 }
 
 #endif

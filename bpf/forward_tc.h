@@ -5,7 +5,7 @@
 #define XDPFWD_BPF_FORWARD_TC_H
 
 #include "acl.h"
-#include "emit_tc.h"
+#include "fragment.h"
 
 /* tc_segments() - packets on the wire; a tun device leaves the number to us */
 static __always_inline __u32 tc_segments(struct __sk_buff *skb, const struct packet *pkt)
@@ -61,9 +61,15 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, c
 	if (reason)
 		return reason;
 	scratch->from = match.in || match.slot ? pkt.dst : rule_get(rs, match.out)->public_addr;
-	reason = check_acl(rs, &pkt, &match) ?: check_l4(data, data_end, &pkt, family);
+	scratch->to = pkt.src;
+	scratch->mtu = 0;
+	scratch->l3_len = pkt.l3_len;
+	reason = check_acl(rs, &pkt, &match) ?: check_l4(data, data_end, &pkt, family) ?: check_sum(data, data_end, &pkt, family);
 	if (reason)
 		return reason;
+	scratch->reject = rule_get(rs, match.in)->reject;
+	if (pkt.is_fragment && fragment_name(skb, scratch, how) < 0)
+		return REASON_FRAGMENT;
 	reason = translate(rs, data, data_end, &pkt, &match, &scratch->edit);
 	if (reason)
 		return reason;
@@ -78,13 +84,18 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, c
 		return reason;
 	reason = emit_tc(skb, &pkt, &scratch->edit, family);
 	if (!reason && is_syn(&pkt))
-		reason = tc_clamp_mss(skb, pkt.l4_off, mss_limit(rs, &match, family));
+		reason = reason_of(tc_clamp_mss(skb, pkt.l4_off, mss_limit(rs, &match, family)));
 	if (!reason && hop.has_mac)
 		reason = tc_store_mac(skb, &hop, family, is_l3);
 	if (reason)
 		return reason;
 	count_match(rs, &match, tc_segments(skb, &pkt), pkt.l3_len);
 	scratch->action = tc_send(egress, &hop, scratch);
+	if (pkt.is_fragment) {
+		fragment_remember(skb, match.in, match.out, match.slot);
+		if (egress->is_l3 || hop.has_mac)
+			tc_release(skb, pkt.l3_off, egress->ifindex, family);
+	}
 	return REASON_FORWARDED;
 }
 

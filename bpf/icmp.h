@@ -10,10 +10,11 @@
  * @icmp:  the ICMP header
  * @inner: the IP header of the packet that it is about
  * @l4:    the TCP or UDP header of that
+ * @end:   the end of the IP packet; padding may follow
  * @src:   who reports it
  */
 struct icmp_error {
-	__u32 icmp, inner, l4;
+	__u32 icmp, inner, l4, end;
 	struct ip_addr src;
 };
 
@@ -42,6 +43,7 @@ static __always_inline enum reason icmp_parse_v4(void *data, void *data_end, str
 	if (inner->version != 4 || inner->ihl < 5 || inner->frag_off & bpf_htons(0x1fff))
 		return REASON_NOT_TCP_UDP;
 	error->l4 = error->inner + inner->ihl * 4;
+	error->end = pkt->l3_off + bpf_ntohs(ip->tot_len);
 	error->src = ip_addr_from_v4(ip->saddr);
 	pkt->src = ip_addr_from_v4(inner->daddr);
 	pkt->dst = ip_addr_from_v4(inner->saddr);
@@ -68,6 +70,7 @@ static __always_inline enum reason icmp_parse_v6(void *data, void *data_end, str
 	error->icmp = pkt->l3_off + sizeof(*ip);
 	error->inner = error->icmp + sizeof(*icmp);
 	error->l4 = error->inner + sizeof(*inner);
+	error->end = pkt->l3_off + sizeof(*ip) + bpf_ntohs(ip->payload_len);
 	error->src = addr_load(&ip->saddr);
 	pkt->src = addr_load(&inner->daddr);
 	pkt->dst = addr_load(&inner->saddr);
@@ -84,8 +87,9 @@ static __always_inline enum reason icmp_parse_v6(void *data, void *data_end, str
  *
  * Return: 0 with @pkt and @error set, or the reason to leave it alone.
  */
-static __always_inline enum reason icmp_parse(void *data, void *data_end, struct packet *pkt,
-					      struct icmp_error *error, const int family)
+static __always_inline enum reason icmp_parse(void *data, void *data_end, __u32 len,
+					      struct packet *pkt, struct icmp_error *error,
+					      const int family)
 {
 	enum reason reason;
 	struct udphdr *l4;
@@ -98,6 +102,8 @@ static __always_inline enum reason icmp_parse(void *data, void *data_end, struct
 	l4 = data + bound(error->l4, L4_OFFSET_MASK);
 	if ((proto != IPPROTO_TCP && proto != IPPROTO_UDP) || (void *)(l4 + 1) > data_end)
 		return REASON_NOT_TCP_UDP;
+	if (error->end > len || error->l4 + sizeof(*l4) > error->end)
+		return REASON_MALFORMED;
 	pkt->proto = proto == IPPROTO_TCP ? PROTO_TCP : PROTO_UDP;
 	pkt->ports = ports_pair(l4->dest, l4->source);
 	return 0;
@@ -105,13 +111,13 @@ static __always_inline enum reason icmp_parse(void *data, void *data_end, struct
 
 /* icmp_store_check() - the inner checksum, if it is there; true when it was changed */
 static __always_inline bool icmp_store_check(struct __sk_buff *skb, const struct packet *pkt,
-					     __u32 l4, __u32 delta)
+					     const struct icmp_error *error, __u32 l4, __u32 delta)
 {
 	__u32 at = l4 + (pkt->proto == PROTO_TCP ? offsetof(struct tcphdr, check)
 						 : offsetof(struct udphdr, check));
 	__sum16 check = 0;
 
-	if (bpf_skb_load_bytes(skb, at, &check, sizeof(check)) ||
+	if (at + sizeof(check) > error->end || bpf_skb_load_bytes(skb, at, &check, sizeof(check)) ||
 	    (pkt->proto == PROTO_UDP && !check))
 		return false;
 	check = csum_apply(check, delta);
@@ -141,7 +147,7 @@ static __noinline long icmp_store_inner(struct __sk_buff *skb, const struct pack
 	long err;
 
 	left = family == AF_INET ? edit->port_delta : both;
-	if (icmp_store_check(skb, pkt, l4, both))
+	if (icmp_store_check(skb, pkt, error, l4, both))
 		left = csum_add(left, ~both);
 	if (family == AF_INET)
 		err = bpf_skb_store_bytes(skb, inner + offsetof(struct iphdr, saddr), addrs4,
@@ -201,11 +207,13 @@ static __always_inline enum reason icmp_family(struct __sk_buff *skb, __u32 how,
 
 	if (!rs || !t)
 		return REASON_NO_RULESET;
-	reason = icmp_parse(data, data_end, &pkt, &error, family);
+	reason = icmp_parse(data, data_end, skb->len, &pkt, &error, family);
 	if (reason)
 		return reason;
 	if (lookup_match(rs, &pkt, skb->ifindex, family, &match, &ingress))
 		return REASON_NOT_TCP_UDP;
+	if (!addr_is_forwardable(&error.src, family) || is_public_addr(rs, &error.src))
+		return REASON_NOT_OURS;
 	if (pkt.ttl <= 1)
 		return REASON_TTL_EXPIRED;
 	if (translate_quietly(rs, &pkt, &match, t))
@@ -220,6 +228,7 @@ static __always_inline enum reason icmp_family(struct __sk_buff *skb, __u32 how,
 	error.icmp += moved;
 	error.inner += moved;
 	error.l4 += moved;
+	error.end += moved;
 	reason = icmp_emit(skb, &pkt, &error, t, family);
 	if (!reason && hop.has_mac)
 		reason = tc_store_mac(skb, &hop, family, how & TC_IS_L3);

@@ -70,4 +70,12 @@ typedef __u64 __attribute__((may_alias)) any64;
 		bound_;                                                                            \
 	})
 
+/*
+ * reason_of() - what a global function has returned, which is a reason or 0
+ *
+ * The verifier knows nothing of it. Without the mask it is tested as a shifted copy, and the
+ * verifier takes for possible that it is zero on one side of a test and not on the other.
+ */
+#define reason_of(returned) ((enum reason)bound(returned, 63))
+
 #endif

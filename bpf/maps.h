@@ -110,6 +110,14 @@ struct {
 	__type(value, struct flow_counters);
 } flow_counters SEC(".maps");
 
+/* How many flows are confirmed now, by protocol. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PROTO_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} confirmed SEC(".maps");
+
 static __always_inline struct ruleset *ruleset_get(void)
 {
 	__u32 zero = 0;
@@ -142,6 +150,14 @@ static __always_inline struct flow_counters *flow_counters_get(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&flow_counters, &zero);
+}
+
+/* confirmed_get() - the number of confirmed flows of a protocol, or NULL */
+static __always_inline __u64 *confirmed_get(__u8 proto)
+{
+	__u32 key = proto;
+
+	return bpf_map_lookup_elem(&confirmed, &key);
 }
 
 /* count_forward() - add to one direction of a forward; @bytes counts whole IP packets */

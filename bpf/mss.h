@@ -54,25 +54,42 @@ static __always_inline enum reason mss_check_xdp(void *data, void *data_end, str
 	return (option[2] << 8 | option[3]) > (int)limit ? REASON_LEFT_TO_TC : 0;
 }
 
+#define MSS_FOUND 64 /* added to an offset */
+
+/*
+ * mss_step() - look at the option at @at of the @len bytes in track.bytes
+ *
+ * Global, so that the verifier sees it once and not once for each offset.
+ *
+ * Return: offset of the next option; MSS_FOUND plus that of the value; or 0 at the end.
+ */
+__noinline int mss_step(__u32 at, __u32 len)
+{
+	struct track *t = track_get();
+	__u8 kind, size;
+
+	if (!t || at + TCP_MSS_LEN > len)
+		return 0;
+	kind = t->bytes[at & 63];
+	size = t->bytes[(at + 1) & 63];
+	if (kind == TCP_OPTION_NOP)
+		return at + 1;
+	if (kind == TCP_OPTION_END || size < 2)
+		return 0;
+	return kind == TCP_OPTION_MSS && size == TCP_MSS_LEN ? MSS_FOUND + at + 2 : at + size;
+}
+
 /* mss_find() - offset of the value in the options of a SYN, or 0 */
-static __always_inline __u32 mss_find(const __u8 *options, __u32 len)
+static __always_inline __u32 mss_find(__u32 len)
 {
 	__u32 at = 0;
 
 	for (int i = 0; i < TCP_OPTIONS_MAX; i++) {
-		__u8 kind, size;
-
-		if (at + TCP_MSS_LEN > len)
+		at = mss_step(at, len);
+		if (!at || at >= MSS_FOUND)
 			break;
-		kind = options[at & 63];
-		size = options[(at + 1) & 63];
-		if (kind == TCP_OPTION_MSS && size == TCP_MSS_LEN)
-			return at + 2;
-		if (kind == TCP_OPTION_END || (kind != TCP_OPTION_NOP && size < 2))
-			break;
-		at += kind == TCP_OPTION_NOP ? 1 : size;
 	}
-	return 0;
+	return at >= MSS_FOUND ? at - MSS_FOUND : 0;
 }
 
 /*
@@ -93,10 +110,11 @@ __noinline int tc_clamp_mss(struct __sk_buff *skb, __u32 l4_off, __u32 limit)
 	len = (doff >> 4) * 4;
 	if (len < sizeof(struct tcphdr) + TCP_MSS_LEN)
 		return 0;
-	len = bound(len - sizeof(struct tcphdr), 63);
-	if (!len || bpf_skb_load_bytes(skb, l4_off + sizeof(struct tcphdr), t->bytes, len))
+	/* Old verifiers want to see that it is not zero. */
+	len = bound(len - sizeof(struct tcphdr) - 1, 63) + 1;
+	if (bpf_skb_load_bytes(skb, l4_off + sizeof(struct tcphdr), t->bytes, len))
 		return 0;
-	at = mss_find(t->bytes, len);
+	at = mss_find(len);
 	if (!at || (t->bytes[at & 63] << 8 | t->bytes[(at + 1) & 63]) <= (int)limit)
 		return 0;
 	value[0] = limit >> 8;

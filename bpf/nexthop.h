@@ -215,8 +215,8 @@ static __always_inline enum reason hop_find_xdp(struct xdp_md *ctx, struct rules
 		return REASON_NO_RULESET;
 	t->edit.src = edit->src;
 	t->edit.dst = edit->dst;
-	reason = hop_ask_xdp(ctx, pkt->l3_len, family, frames_ifindex(near),
-			     match->in ? 0 : frames_ifindex(far));
+	reason = reason_of(hop_ask_xdp(ctx, pkt->l3_len, family, frames_ifindex(near),
+				       match->in ? 0 : frames_ifindex(far)));
 	hop->ifindex = t->fib.ifindex;
 	__builtin_memcpy(hop->mac, t->fib.dmac, 6);
 	__builtin_memcpy((void *)hop->mac + 6, t->fib.smac, 6);
@@ -249,7 +249,7 @@ static __always_inline enum reason hop_find_tc(struct __sk_buff *skb, struct rul
 	hop->has_mac = cached >= 0 && hop_cached(rs, cached, pkt, hop, &too_big);
 	if (hop->has_mac || match->in)
 		return 0;
-	reason = hop_ask_tc(skb, family, near->ifindex, far->ifindex);
+	reason = reason_of(hop_ask_tc(skb, family, near->ifindex, far->ifindex));
 	hop->family = t->fib.family;
 	if (t->fib.ifindex == near->ifindex)
 		*egress = near;

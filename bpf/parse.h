@@ -6,11 +6,12 @@
 
 #include "maps.h"
 
-#define IP_FRAGMENT_BITS 0x3fff /* more fragments, or an offset */
-#define IP_DONT_FRAGMENT 0x4000
-#define IPV6_HEADERS_MAX 6     /* extension headers walked */
-#define L3_OFFSET_MASK	 0x1f  /* 0, 14 or 18 */
-#define L4_OFFSET_MASK	 0x1ff /* up to 511 bytes of headers before TCP or UDP */
+#define IP_FRAGMENT_OFFSET 0x1fff
+#define IP_FRAGMENT_BITS   0x3fff /* more fragments, or an offset */
+#define IP_DONT_FRAGMENT   0x4000
+#define IPV6_HEADERS_MAX   6	 /* extension headers walked */
+#define L3_OFFSET_MASK	   0x1f	 /* 0, 14 or 18 */
+#define L4_OFFSET_MASK	   0x1ff /* up to 511 bytes of headers before TCP or UDP */
 
 /**
  * struct packet - one TCP or UDP packet
@@ -21,6 +22,7 @@
  * @tcp:    TCP_*; set by check_l4()
  * @is_gso: a super-packet, to be cut into segments later
  * @is_df:  IPv4: it must not be fragmented
+ * @is_fragment: the first of several fragments (TC)
  * @is_tagged: a VLAN tag is kept beside the data (TC)
  * @l3_len: length of the IP packet, header included
  * @l4_len: what follows from @l4_off, as the IP header says
@@ -35,7 +37,7 @@ struct packet {
 		};
 		__u32 ports;
 	};
-	__u8 proto, ttl, tcp, is_gso, is_tagged, is_df;
+	__u8 proto, ttl, tcp, is_gso, is_tagged, is_df, is_fragment;
 	__u32 l3_len, l4_len, payload_len;
 };
 
@@ -66,8 +68,8 @@ static __always_inline enum reason parse_ethernet(void *data, void *data_end, __
 }
 
 /* parse_ipv4() - fills all but the ports; @next is the protocol */
-static __always_inline enum reason parse_ipv4(void *data, void *data_end, struct packet *pkt,
-					      __u8 *next)
+static __always_inline enum reason parse_ipv4(const enum hook hook, void *data, void *data_end,
+					      struct packet *pkt, __u8 *next)
 {
 	struct iphdr *ip = data + bound(pkt->l3_off, L3_OFFSET_MASK);
 	__u32 header_len;
@@ -77,8 +79,11 @@ static __always_inline enum reason parse_ipv4(void *data, void *data_end, struct
 	header_len = ip->ihl * 4;
 	if (ip->version != 4 || header_len < sizeof(*ip))
 		return REASON_MALFORMED;
-	if (ip->frag_off & bpf_htons(IP_FRAGMENT_BITS))
+	/* The first fragment has the ports: TC takes it. */
+	if (ip->frag_off & bpf_htons(hook == HOOK_XDP ? IP_FRAGMENT_BITS : IP_FRAGMENT_OFFSET))
 		return REASON_FRAGMENT;
+	if (hook == HOOK_TC)
+		pkt->is_fragment = !!(ip->frag_off & bpf_htons(IP_FRAGMENT_BITS));
 	pkt->src = ip_addr_from_v4(ip->saddr);
 	pkt->dst = ip_addr_from_v4(ip->daddr);
 	pkt->ttl = ip->ttl;
@@ -103,10 +108,16 @@ static __always_inline bool is_extension_header(__u8 next)
  * @offset: of the first one
  * @next:   its number
  *
- * Return: offset behind them, with the number of the header there in bits 16-23; or -REASON_*.
+ * @first:  go on behind the header of a first fragment
+ *
+ * Return: offset behind them, with the number of the header there in bits 16-23, and bit 24 set for
+ * a first fragment; or -REASON_*.
  */
-static __always_inline int walk_headers(void *data, void *data_end, __u32 offset, __u8 next)
+static __always_inline int walk_headers(void *data, void *data_end, __u32 offset, __u8 next,
+					const bool first)
 {
+	__u32 is_fragment = 0;
+
 	for (int i = 0; i < IPV6_HEADERS_MAX; i++) {
 		struct ipv6_opt_hdr *opt = data + bound(offset, L4_OFFSET_MASK);
 		struct frag_hdr *frag = (void *)opt;
@@ -117,8 +128,9 @@ static __always_inline int walk_headers(void *data, void *data_end, __u32 offset
 			return -REASON_MALFORMED;
 		if (next == IPPROTO_FRAGMENT) {
 			/* An atomic fragment is a whole packet (RFC 6946). */
-			if (frag->frag_off & bpf_htons(0xfff9))
+			if (frag->frag_off & bpf_htons(first ? 0xfff8 : 0xfff9))
 				return -REASON_FRAGMENT;
+			is_fragment |= frag->frag_off & bpf_htons(1);
 			offset += sizeof(*frag);
 		} else {
 			offset += (opt->hdrlen + 1) * 8;
@@ -127,7 +139,7 @@ static __always_inline int walk_headers(void *data, void *data_end, __u32 offset
 		if (offset > L4_OFFSET_MASK - ETH_HLEN) /* a header may yet come in front */
 			return -REASON_EXTENSION_HEADER;
 	}
-	return offset | next << 16;
+	return offset | next << 16 | !!is_fragment << 24;
 }
 
 /*
@@ -136,12 +148,14 @@ static __always_inline int walk_headers(void *data, void *data_end, __u32 offset
  */
 __noinline int walk_headers_xdp(struct xdp_md *ctx, __u32 offset, __u32 next)
 {
-	return walk_headers((void *)(long)ctx->data, (void *)(long)ctx->data_end, offset, next);
+	return walk_headers((void *)(long)ctx->data, (void *)(long)ctx->data_end, offset, next,
+			    false);
 }
 
 __noinline int walk_headers_tc(struct __sk_buff *skb, __u32 offset, __u32 next)
 {
-	return walk_headers((void *)(long)skb->data, (void *)(long)skb->data_end, offset, next);
+	return walk_headers((void *)(long)skb->data, (void *)(long)skb->data_end, offset, next,
+			    true);
 }
 
 /* addr_load() - an IPv6 address out of a header */
@@ -180,6 +194,7 @@ static __always_inline enum reason parse_ipv6(void *ctx, enum hook hook, void *d
 		return -walked & 0xff;
 	pkt->l4_off = walked & L4_OFFSET_MASK;
 	*next = walked >> 16;
+	pkt->is_fragment = walked >> 24 & 1;
 	return 0;
 }
 
@@ -203,7 +218,7 @@ static __always_inline enum reason parse_packet(void *ctx, const enum hook hook,
 
 	pkt->l3_off = l3_off;
 	pkt->l3_len = room;
-	reason = family == AF_INET ? parse_ipv4(data, data_end, pkt, &next)
+	reason = family == AF_INET ? parse_ipv4(hook, data, data_end, pkt, &next)
 				   : parse_ipv6(ctx, hook, data, data_end, pkt, &next);
 	if (reason)
 		return reason;

@@ -32,6 +32,20 @@ static __always_inline __u32 ports_pair(__be16 sport, __be16 dport)
 /* What a TTL one lower adds to the sum: its byte is the first of its 16-bit word. */
 #define TTL_DELTA (~(__u32)bpf_htons(0x0100))
 
+/* check_sum() - 0, or REASON_BAD_CHECKSUM; an IPv4 header with options is not looked at */
+static __always_inline enum reason check_sum(void *data, void *data_end, const struct packet *pkt,
+					     const int family)
+{
+	any32 *words = data + bound(pkt->l3_off, L3_OFFSET_MASK);
+	__u64 sum;
+
+	if (family != AF_INET || (void *)(words + 5) > data_end ||
+	    pkt->l4_off != pkt->l3_off + sizeof(struct iphdr))
+		return 0;
+	sum = (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
+	return csum_fold(csum_add(sum, sum >> 32)) == 0xffff ? 0 : REASON_BAD_CHECKSUM;
+}
+
 /* check_l4() - the reason why a packet that is for a forward must not go on, or 0 */
 static __always_inline enum reason check_l4(void *data, void *data_end, struct packet *pkt,
 					    const int family)
@@ -52,7 +66,8 @@ static __always_inline enum reason check_l4(void *data, void *data_end, struct p
 	}
 	if (l4 + sizeof(*udp) > data_end)
 		return REASON_BAD_LENGTH;
-	if (bpf_ntohs(udp->len) < sizeof(*udp) || bpf_ntohs(udp->len) > pkt->l4_len)
+	if (bpf_ntohs(udp->len) < sizeof(*udp) ||
+	    (bpf_ntohs(udp->len) > pkt->l4_len && !pkt->is_fragment))
 		return REASON_BAD_LENGTH;
 	if (family == AF_INET6 && !udp->check)
 		return REASON_NO_CHECKSUM;

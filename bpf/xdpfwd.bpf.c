@@ -29,14 +29,15 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 		return reason;
 	if (!xdp_is_to_us(data, data_end, device_get(rs, ingress)))
 		return REASON_OTHER_HOST;
-	reason = check_acl(rs, &pkt, &match) ?: check_l4(data, data_end, &pkt, family);
+	reason = check_acl(rs, &pkt, &match) ?: check_l4(data, data_end, &pkt, family) ?: check_sum(data, data_end, &pkt, family);
 	if (reason) /* TC answers */
 		return reason == REASON_TTL_EXPIRED ? REASON_LEFT_TO_TC : reason;
 	if (is_syn(&pkt))
 		reason = mss_check_xdp(data, data_end, rs, &pkt, &match, family);
 	reason = reason ?: xdp_can_send(rs, &match) ?: translate(rs, data, data_end, &pkt, &match, &edit);
-	if (reason)
-		return reason;
+	if (reason) /* TC answers */
+		return is_refusal(reason) && rule_get(rs, match.in)->reject ? REASON_LEFT_TO_TC
+									    : reason;
 	reason = hop_find_xdp(ctx, rs, &pkt, &match, &edit, family, &hop);
 	if (reason)
 		return reason;
@@ -96,11 +97,20 @@ static __always_inline enum reason tc_protocol(struct __sk_buff *skb, const bool
 	return 0;
 }
 
+/* wants_reject() - on_full = "reject" for the forward of the packet that was just refused */
+static __always_inline bool wants_reject(void)
+{
+	struct track *t = track_get();
+
+	return t && t->reject;
+}
+
 /* answer_to() - what to tell the sender of a packet that stays here, 0 for nothing */
 static __always_inline __u32 answer_to(enum reason reason)
 {
 	return reason == REASON_TTL_EXPIRED ? ANSWER_TTL_EXPIRED
 	       : reason == REASON_OVERSIZE  ? ANSWER_TOO_BIG
+	       : is_refusal(reason)	    ? ANSWER_REFUSED
 					    : 0;
 }
 
@@ -126,10 +136,13 @@ static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool i
 		return REASON_NOT_IP;
 	if (protocol == bpf_htons(ETH_P_IPV6))
 		how |= TC_IS_V6;
-	reason = how & TC_IS_V6 ? tc_forward_v6(skb, how) : tc_forward_v4(skb, how);
+	reason = reason_of(how & TC_IS_V6 ? tc_forward_v6(skb, how) : tc_forward_v4(skb, how));
+	if (reason == REASON_FRAGMENT)
+		return reason_of(how & TC_IS_V6 ? tc_fragment_v6(skb, how)
+						: tc_fragment_v4(skb, how));
 	if (reason == REASON_NOT_TCP_UDP)
-		return how & TC_IS_V6 ? tc_icmp_v6(skb, how) : tc_icmp_v4(skb, how);
-	if (answer_to(reason))
+		return reason_of(how & TC_IS_V6 ? tc_icmp_v6(skb, how) : tc_icmp_v4(skb, how));
+	if (answer_to(reason) && (!is_refusal(reason) || wants_reject()))
 		*is_answered = !tc_answer(skb, how, answer_to(reason));
 	return reason;
 }

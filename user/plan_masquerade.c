@@ -192,6 +192,7 @@ static void plan_limits(struct planner *p)
 	to->port_first = from->masquerade_ports.first;
 	to->port_last = from->masquerade_ports.last;
 	to->per_source = from->flows_per_source;
+	to->udp_max = p->in->config->flows_max - p->in->config->flows_max / 4;
 	to->new_per_s = from->new_flows_per_second;
 	to->source_mask[FAMILY_V4] = near_key(&v4, FAMILY_V4);
 	to->source_mask[FAMILY_V6] = near_key(&v6, FAMILY_V6);

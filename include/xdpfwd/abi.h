@@ -280,13 +280,14 @@ _Static_assert(sizeof(struct pool) == 24, "layout of struct pool");
  * @port_first, @port_last: masquerade ports lie between these, both included
  * @per_source:  confirmed flows that one source may have, 0 for any number
  * @new_per_s:   new flows that one source may begin in a second, 0 for any number
+ * @udp_max:     confirmed flows that UDP may have, whose answers prove little; 0 for any number
  * @source_mask: by family: what of a source's near_key() tells it from others
  * @ports:       by protocol: bit PORT is set when PORT may be used; the agent keeps it up to date
  */
 struct flow_limits {
 	__u16 port_first, port_last;
 	__u32 per_source, new_per_s;
-	__u32 pad;
+	__u32 udp_max;
 	__u64 source_mask[FAMILY_COUNT];
 	__u64 ports[PROTO_COUNT][POOL_PORTS / 64];
 };

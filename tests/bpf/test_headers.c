@@ -122,6 +122,8 @@ static void extension_headers(struct test_case *test)
 	if (test->family != FAMILY_V6)
 		return;
 	for (size_t i = 0; i < sizeof(chains) / sizeof(chains[0]); i++) {
+		if (chains[i].reason == REASON_FRAGMENT && test->program != PROGRAM_XDP)
+			continue;
 		memcpy(test->packet.ext, chains[i].ext, sizeof(test->packet.ext));
 		test->packet.ext_count = 0;
 		while (test->packet.ext_count < PACKET_EXT_MAX &&
@@ -202,7 +204,8 @@ static void ipv4_fragments(struct test_case *test)
 	};
 	enum reason forwarded = test->reason;
 
-	if (test->family != FAMILY_V4)
+	/* TC forwards them: test_fragment.c. */
+	if (test->family != FAMILY_V4 || test->program != PROGRAM_XDP)
 		return;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		test->packet.frag = fields[i].field;

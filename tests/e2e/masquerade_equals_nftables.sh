@@ -71,14 +71,14 @@ check "a sequence from seed $seed" \
 e2e_context="seed $seed: "
 LAB_FORWARDER=nft
 e2e_load
-check "nftables forwards each packet" play nft --answers
+check "nftables forwards each packet" play nft
 e2e_unload
 LAB_FORWARDER=xdpfwd
 ends=$(grep -o '"note": "expires"' "$LAB_DIR/steps" | wc -l)
 for mode in native tc; do
 	e2e_context="seed $seed, $mode: "
 	e2e_load --mode $mode
-	check "xdpfwd forwards each packet" play $mode
+	check "xdpfwd forwards each packet" play $mode --quotes
 	check "they are the same" "$E2E_TOOLS/same_bytes.py" compare "$LAB_DIR/steps" \
 		"$LAB_DIR/nft" "$LAB_DIR/$mode" --edge "$EDGE_IN4" "$EDGE4"
 	check_equal "those whose time was over are counted" "$ends" "$(lab_xdpfwd stats eth0 --json |

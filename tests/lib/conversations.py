@@ -151,8 +151,11 @@ class Conversation:
         rng = self.rng
         numbers = dict(base)
         clock = rng.getrandbits(31)
-        first = [("MSS", rng.choice((536, 1220, 1460)))] + ([("SAckOK", b"")] if rng.random() < 0.5
-                                                            else [])
+        first = [("MSS", rng.choice((536, 1220, 1440, 1460, 8960)))]
+        if rng.random() < 0.5:
+            first.insert(rng.randrange(2), ("SAckOK", b""))
+        if rng.random() < 0.1:
+            first = []
         later = []
         if stamps:
             first.append(("Timestamp", (clock, 0)))

@@ -102,6 +102,10 @@ def main():
         for rule in chains[chain]:
             print(f"\t\t{rule}")
         print("\t}")
+    print("\tchain forward {")
+    print("\t\ttype filter hook forward priority mangle; policy accept;")
+    print("\t\ttcp flags syn tcp option maxseg size set rt mtu")
+    print("\t}")
     print("}")
 
 

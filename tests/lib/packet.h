@@ -12,7 +12,7 @@
 #define PACKET_MAX	 12288 /* a super-packet; a test run takes about 3500 */
 #define PACKET_TAGS_MAX	 2
 #define PACKET_EXT_MAX	 8
-#define PACKET_PATCH_MAX 2
+#define PACKET_PATCH_MAX 4
 
 /* How a packet starts. */
 enum packet_frame {

@@ -8,8 +8,8 @@
 The masquerade port is each forwarder's own choice: RESULT holds the client's in its place, with a
 checksum that fits. Before that, every checksum has been found right as it was.
 
-Known differences: a packet whose TTL ends is answered by nftables' host and dropped by xdpfwd; the
-host enters itself in a recorded route, xdpfwd does not.
+Where a TTL ends, both say so. The one known difference: a host enters itself in a recorded route,
+xdpfwd does not.
 """
 
 import argparse
@@ -29,6 +29,14 @@ def says_time_exceeded(data, to):
     return data[6] == 58 and data[40:42] == b"\x03\0" and data[24:40] == to
 
 
+def quotes(data, sent):
+    """An ICMP error from the address that the packet was sent to, about that very packet."""
+    v6 = data[0] >> 4 == 6
+    quoted = data[48 if v6 else (data[0] & 15) * 4 + 8:]
+    return (data[8:24] if v6 else data[12:16]) == sent.dst and (
+        len(quoted) >= sent.l4 + 8 and sent.data.startswith(quoted))
+
+
 def is_unasked(data):
     """A reset, an ICMP error and the like; neighbour discovery is not."""
     if data[0] >> 4 == 4:
@@ -44,7 +52,7 @@ class Player:
         self.home = Cable(args.lab, "home/eth0", "edge/eth1")
         self.fences = Fences(self.client, self.home, address(args.fence), address(args.public),
                              args.port)
-        self.answers = args.answers
+        self.quotes = args.quotes
         self.masquerade = {}
         self.problems = []
 
@@ -78,27 +86,27 @@ class Player:
             packet = parse(data)
             if packet and (until is None or packet.payload == until):
                 return packet
-            if packet:
+            if is_unasked(data):
                 self.problem(number, f"unexpected: {data.hex()}")
 
     def expect_end(self, number, inwards, sent):
-        """Nothing arrives but, from a host, the news that the packet's time was over."""
+        """Nothing arrives, and the sender is told once that the packet's time was over."""
         near, far = (self.client, self.home) if inwards else (self.home, self.client)
         fence, mark = self.fences.make(inwards)
         near.send(fence)
         if not self.receive(number, far, mark):
             self.problem(number, "nothing arrives any more")
-        if not self.answers:
-            return
         while True:
             data = near.receive(LATE_S)
             if data is None:
                 self.problem(number, "the end of its time was not told")
                 return
             if says_time_exceeded(data, sent.src):
-                return
+                break
             if is_unasked(data):
                 self.problem(number, f"unexpected: {data.hex()}")
+        if self.quotes and not quotes(data, sent):
+            self.problem(number, f"{sent.data.hex()} is not quoted: {data.hex()}")
 
     def normalise(self, number, step, sent, got):
         """What is compared, in hexadecimal."""
@@ -190,8 +198,8 @@ def main():
     parser.add_argument("--fence", help="an address of the client's for itself, IPv4")
     parser.add_argument("--public", help="the edge's address that the fences go to")
     parser.add_argument("--port", type=int, default=7000)
-    parser.add_argument("--answers", action="store_true",
-                        help="the forwarder is a host and says so when the TTL ends")
+    parser.add_argument("--quotes", action="store_true",
+                        help="ICMP errors have to quote what was sent, from where that was sent to")
     parser.add_argument("--edge", nargs=2, help="what a host records: towards home, and back")
     args = parser.parse_args()
     {"play": run_play, "compare": run_compare}[args.what](args)

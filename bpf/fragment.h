@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * IP fragments. The first one has the ports, and is forwarded like any packet; what becomes of its
+ * addresses is remembered for the others. Those that come too early are kept until it comes.
+ */
+#ifndef XDPFWD_BPF_FRAGMENT_H
+#define XDPFWD_BPF_FRAGMENT_H
+
+#include "emit_tc.h"
+
+#define FRAGMENT_TIME 224  /* ticks, 30 s: no reassembly takes longer (RFC 8200, 4.5) */
+#define HELD_BYTES    2048 /* of one fragment that is kept */
+#define HELD_MAX      4	   /* that are kept of one packet */
+
+/* struct fragment - what becomes of the fragments of one packet */
+struct fragment {
+	struct ip_addr src, dst;
+	__u32 addr_delta, in, out, slot, ifindex, seen_at;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct fragment_key);
+	__type(value, struct fragment);
+} fragments SEC(".maps");
+
+/* struct held - a fragment that came before the first one, from its IP header on */
+struct held {
+	__u32 len, ttl, seen_at, pad;
+	__u8 bytes[HELD_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct fragment_key);
+	__type(value, struct held);
+} fragments_held SEC(".maps");
+
+/* Room to make an entry of that map in. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct held);
+} fragment_room SEC(".maps");
+
+/*
+ * fragment_name() - which packet this is a fragment of, into track.fragment
+ *
+ * IPv6: only where the fragment header comes first, as it does.
+ *
+ * Return: its TTL or hop limit, or -1 when it is none that is understood.
+ */
+static __always_inline int fragment_name(struct __sk_buff *skb, struct track *t, __u32 how)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	struct fragment_key *key = &t->fragment;
+	struct ipv6hdr *ip6 = data + bound(TC_L3_OFF(how), L3_OFFSET_MASK);
+	struct frag_hdr *frag = (void *)(ip6 + 1);
+	struct iphdr *ip = (void *)ip6;
+
+	key->number = 0;
+	if (!(how & TC_IS_V6)) {
+		if ((void *)(ip + 1) > data_end)
+			return -1;
+		key->src = ip_addr_from_v4(ip->saddr);
+		key->dst = ip_addr_from_v4(ip->daddr);
+		key->id = ip->id;
+		key->proto = ip->protocol;
+		return ip->ttl;
+	}
+	if ((void *)(frag + 1) > data_end || ip6->nexthdr != IPPROTO_FRAGMENT)
+		return -1;
+	key->src = addr_load(&ip6->saddr);
+	key->dst = addr_load(&ip6->daddr);
+	key->id = frag->identification;
+	key->proto = frag->nexthdr;
+	return ip6->hop_limit;
+}
+
+/* fragment_remember() - the others are to follow the first fragment; described by track */
+__noinline int fragment_remember(struct __sk_buff *skb, __u32 in, __u32 out, __u32 slot)
+{
+	struct track *t = track_get();
+	struct fragment entry = { .in = in, .out = out, .slot = slot, .ifindex = skb->ifindex };
+
+	if (!t)
+		return 0;
+	entry.src = t->edit.src;
+	entry.dst = t->edit.dst;
+	entry.addr_delta = t->edit.addr_delta;
+	entry.seen_at = flow_now();
+	return bpf_map_update_elem(&fragments, &t->fragment, &entry, BPF_ANY);
+}
+
+/* fragment_may_be_ours() - it goes to an address of ours, or comes from a backend */
+static __always_inline bool fragment_may_be_ours(struct ruleset *rs, const struct fragment_key *key)
+{
+	struct address *to = address_at(rs, &key->dst), *from = address_at(rs, &key->src);
+
+	return ip_addr_equal(&to->addr, &key->dst) || ip_addr_equal(&from->addr, &key->src);
+}
+
+/* fragment_hold() - keep a copy until the first fragment comes; the host sees it, too */
+static __always_inline enum reason fragment_hold(struct __sk_buff *skb, struct ruleset *rs,
+						 struct track *t, __u32 l3_off, __u32 ttl)
+{
+	__u32 zero = 0, len = skb->len - l3_off;
+	struct held *room = bpf_map_lookup_elem(&fragment_room, &zero);
+
+	if (!room || !fragment_may_be_ours(rs, &t->fragment) || len > HELD_BYTES || !len)
+		return REASON_FRAGMENT;
+	if (bpf_skb_load_bytes(skb, l3_off, room->bytes, bound(len - 1, HELD_BYTES - 1) + 1))
+		return REASON_FRAGMENT;
+	room->len = len;
+	room->ttl = ttl;
+	room->seen_at = flow_now();
+	for (__u32 i = 0; i < HELD_MAX; i++) {
+		t->fragment.number = i;
+		if (!bpf_map_update_elem(&fragments_held, &t->fragment, room, BPF_NOEXIST))
+			return REASON_HELD;
+	}
+	return REASON_FRAGMENT;
+}
+
+/* fragment_emit() - new addresses and TTL; there is no TCP or UDP header to be put right */
+static __always_inline enum reason fragment_emit(struct __sk_buff *skb, const struct packet *pkt,
+						 const struct edit *edit, const int family)
+{
+	return (family == AF_INET ? tc_store_ipv4(skb, pkt, edit) : tc_store_ipv6(skb, pkt, edit))
+		       ? REASON_REWRITE_FAILED
+		       : 0;
+}
+
+static __always_inline enum reason fragment_family(struct __sk_buff *skb, __u32 how,
+						   const int family)
+{
+	struct packet pkt = { .l3_off = TC_L3_OFF(how), .is_tagged = !!(how & TC_IS_TAGGED) };
+	struct ruleset *rs = ruleset_get();
+	struct track *t = track_get();
+	struct fragment *fragment;
+	struct device *egress;
+	struct match match;
+	enum reason reason;
+	struct hop hop;
+	int ttl;
+
+	if (!rs || !t)
+		return REASON_NO_RULESET;
+	ttl = fragment_name(skb, t, how);
+	if (ttl < 0)
+		return REASON_FRAGMENT;
+	fragment = bpf_map_lookup_elem(&fragments, &t->fragment);
+	if (!fragment || flow_now() - fragment->seen_at > FRAGMENT_TIME ||
+	    fragment->ifindex != skb->ifindex)
+		return fragment_hold(skb, rs, t, TC_L3_OFF(how), ttl);
+	if (ttl <= 1)
+		return REASON_LOST_FRAGMENT;
+	pkt.ttl = ttl;
+	pkt.l3_len = skb->len - TC_L3_OFF(how);
+	match.in = fragment->in;
+	match.out = fragment->out;
+	match.slot = fragment->slot;
+	t->edit.src = fragment->src;
+	t->edit.dst = fragment->dst;
+	t->edit.addr_delta = fragment->addr_delta;
+	reason = hop_find_tc(skb, rs, &pkt, &match, t, family, &hop, &egress)
+			 ?: tc_prepare(skb, &pkt, egress, how & TC_IS_L3);
+	if (reason)
+		return reason;
+	reason = fragment_emit(skb, &pkt, &t->edit, family);
+	if (!reason && hop.has_mac)
+		reason = tc_store_mac(skb, &hop, family, how & TC_IS_L3);
+	if (reason)
+		return reason;
+	count_match(rs, &match, 1, pkt.l3_len);
+	t->action = tc_send(egress, &hop, t);
+	return REASON_FORWARDED;
+}
+
+/* tc_fragment_v4(), tc_fragment_v6() - forward a fragment that is not the first one */
+__noinline int tc_fragment_v4(struct __sk_buff *skb, __u32 how)
+{
+	return fragment_family(skb, how, AF_INET);
+}
+
+__noinline int tc_fragment_v6(struct __sk_buff *skb, __u32 how)
+{
+	return fragment_family(skb, how, AF_INET6);
+}
+
+/*
+ * tc_release() - after a first fragment has been rewritten: send it, and then, in its buffer and
+ * with its link-layer header, those that were kept
+ * @l3_off:  where the IP header is now
+ * @ifindex: egress device
+ *
+ * Return: 0 when nothing was kept, else 1 with track.action set for the last of them.
+ */
+__noinline int tc_release(struct __sk_buff *skb, __u32 l3_off, __u32 ifindex, __u32 family)
+{
+	struct track *t = track_get();
+	struct packet pkt = {};
+	int released = 0;
+
+	if (!t)
+		return 0;
+	for (__u32 i = 0; i < HELD_MAX; i++) {
+		struct held *held;
+		__u32 len;
+
+		t->fragment.number = i;
+		held = bpf_map_lookup_elem(&fragments_held, &t->fragment);
+		if (!held || flow_now() - held->seen_at > FRAGMENT_TIME || held->ttl <= 1)
+			break;
+		len = bound(held->len - 1, HELD_BYTES - 1) + 1;
+		pkt.l3_off = l3_off;
+		pkt.ttl = held->ttl;
+		/* What is in the buffer goes first; a failure costs this packet, not the host. */
+		if (bpf_clone_redirect(skb, ifindex, 0) ||
+		    bpf_skb_change_tail(skb, l3_off + len, 0) ||
+		    bpf_skb_store_bytes(skb, l3_off, held->bytes, len, 0))
+			return released;
+		if (family == AF_INET ? tc_store_ipv4(skb, &pkt, &t->edit)
+				      : tc_store_ipv6(skb, &pkt, &t->edit))
+			return released;
+		bpf_map_delete_elem(&fragments_held, &t->fragment);
+		released = 1;
+	}
+	if (released)
+		t->action = bpf_redirect(ifindex, 0);
+	return released;
+}
+
+#endif
