@@ -56,6 +56,7 @@ struct state_rule {
 /**
  * struct state - everything a later command needs to know
  * @abi:        XDPFWD_ABI_VERSION of the pinned maps
+ * @object:     loader_object() of the pinned programs; empty while they change, or unknown
  * @config:     absolute path of the config file
  * @config_text: what was in it; NULL of an earlier version, and when it is too long to keep
  * @reload_failed: the last reload could not be applied, and this stayed in force
@@ -74,6 +75,7 @@ struct state_rule {
  */
 struct state {
 	unsigned abi;
+	char object[33];
 	char iface[IFNAMSIZ];
 	char config[PATH_MAX];
 	char *config_text;

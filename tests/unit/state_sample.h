@@ -57,6 +57,7 @@ static inline struct state *make_state(void)
 	state->reload_failed = true;
 	strcpy(state->backends[2].hostname, "home.example");
 	state->backends[2].lookup_failed = true;
+	strcpy(state->object, "0123456789abcdef0123456789abcdef");
 	return state;
 }
 
