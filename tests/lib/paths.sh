@@ -40,7 +40,7 @@ tunnel_mtu() {
 }
 
 # inner_forward NAME PORTS [LINE...] - to the same ports of inner by preserve, and from 1,000 further
-# further up by masquerade
+# up by masquerade
 inner_forward() {
 	local last=${2##*-} first=${2%%-*}
 	inner_forward_one "$1" "\"$first-$last\"" 'source = "preserve"' "${@:3}"
