@@ -39,8 +39,8 @@ tunnel_mtu() {
 	lab_in home ip link set "$home_dev" mtu "$1"
 }
 
-# inner_forward NAME PORTS [LINE...] - to the same ports of inner by preserve, and from 1,000 further
-# up by masquerade
+# inner_forward NAME PORTS [LINE...] - to the same ports of inner by preserve, and to them from 1,000
+# further up by masquerade
 inner_forward() {
 	local last=${2##*-} first=${2%%-*}
 	inner_forward_one "$1" "\"$first-$last\"" 'source = "preserve"' "${@:3}"
@@ -74,7 +74,7 @@ tls_start() {
 	lab_wait 5 "the HTTPS server" lab_listens inner tcp 4430
 }
 
-# tls_get HOST PORT [SECONDS] - curl fetches a file twice, the second time with the ticket of the first
+# tls_get HOST PORT [SECONDS] - curl fetches a file, and once more with the first session's ticket
 tls_get() {
 	local files host=$1
 	files=$(mktemp -d "$LAB_DIR/got.XXXXXX")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Packets that no router may forward, and floods of fragments, put on the cables of a lab.
 
-  kinds --public4 A --public6 A ...   one of each kind of wrong packet from the client's side and from
+  kinds    one of each kind of wrong packet from the client's side and from
            home's; prints those that arrived at the other end, or "none of N arrived"
   flood    fragments that never make a packet, from ever new sources; prints how many
 
