@@ -70,7 +70,7 @@ get_in_vain() {
 	return 1
 }
 
-# check_tls - where nobody hears of packets that are too big, SYNs have to say it
+# check_tls MODE MTU - where nobody hears of packets that are too big, SYNs have to say it
 check_tls() {
 	icmp_blind client inner
 	check_equal "HTTPS with a large hello, and no ICMP" "" "$(each_host get 8)"
@@ -78,7 +78,7 @@ check_tls() {
 	sed '/^name = /a mss_clamp = false' "$LAB_DIR/clamped.toml" >"$LAB_DIR/ports.toml"
 	e2e_load --mode "$1"
 	check_equal "with mss_clamp = false it hangs" "" "$(each_host get_in_vain 1)"
-	if [[ $1 != native ]]; then
+	if [[ $BACKEND_DEV == wg-* && $2 == 1420 ]]; then # once is enough, as it waits for resends
 		icmp_seeing client inner
 		check_equal "but not where ICMP is heard" "" "$(each_host get 8)"
 	fi
@@ -179,7 +179,7 @@ for mode in native tc; do
 	check_datagrams
 	mtu_forget client inner
 	check_path_mtu 1400 1300
-	check_tls $mode
+	check_tls $mode 1400
 done
 for mtu in 1420 1280; do
 	make wireguard $mtu
@@ -192,6 +192,6 @@ for mtu in 1420 1280; do
 		mtu_forget client inner
 		check_path_mtu $mtu 1300
 	fi
-	check_tls auto
+	check_tls auto $mtu
 done
 e2e_done

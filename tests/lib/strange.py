@@ -17,7 +17,7 @@ import time
 from wire import SYN, TCP, UDP, Cable, address, build, checksum, parse
 
 MARK = b"strange packet"
-QUIET_S = 0.5
+QUIET_S = 0.1
 MARTIANS4 = ("0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.254", "169.254.1.1", "224.0.0.1",
              "239.255.255.255", "240.0.0.1", "255.255.255.255")
 MARTIANS6 = ("::", "::1", "fe80::1", "ff02::1", "ff0e::1", "::ffff:198.51.100.10")
