@@ -7,8 +7,17 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
+/* TEXT: for people, or with priorities where stderr is the journal. JSON: an object a line. */
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
 /* log_init() - what is shown; also routes libbpf's messages here (shown only at debug level) */
 void log_init(enum log_level level);
+
+/* log_set_format() - how it is shown from now on */
+void log_set_format(enum log_format format);
+
+/* log_format_parse() - "text" or "json"; 0, or -EINVAL */
+int log_format_parse(const char *text, enum log_format *format);
 
 /* log_at() - one line at a level; errors and warnings say so in front */
 __attribute__((format(printf, 2, 3))) void log_at(enum log_level level, const char *fmt, ...);

@@ -59,6 +59,8 @@ static void print_help(const struct command *command)
 	printf("\nOptions of every command:\n"
 	       "  --json        one JSON document on stdout\n"
 	       "  --bpffs DIR   BPF file system (default $XDPFWD_BPFFS or /sys/fs/bpf)\n"
+	       "  --log-format text|json\n"
+	       "                how messages on stderr look\n"
 	       "  -v, -q        say more, say only errors\n"
 	       "  --help, --version\n\nSee man xdpfwd.\n");
 }
@@ -100,6 +102,7 @@ int main(int argc, char **argv)
 	if (options_parse(argc, argv, &options))
 		return 2;
 	log_init(options.log_level);
+	log_set_format(options.log_format);
 	if (options.version) {
 		printf("xdpfwd %s (%s)\n", VERSION, REVISION);
 		return finish(0);

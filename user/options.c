@@ -20,6 +20,7 @@ enum {
 	LONG_FORWARD,
 	LONG_JSON,
 	LONG_BPFFS,
+	LONG_LOG_FORMAT,
 	LONG_VERSION
 };
 
@@ -35,6 +36,8 @@ static const struct option long_options[] = { { "config", required_argument, NUL
 					      { "forward", required_argument, NULL, LONG_FORWARD },
 					      { "json", no_argument, NULL, LONG_JSON },
 					      { "bpffs", required_argument, NULL, LONG_BPFFS },
+					      { "log-format", required_argument, NULL,
+						LONG_LOG_FORMAT },
 					      { "verbose", no_argument, NULL, 'v' },
 					      { "quiet", no_argument, NULL, 'q' },
 					      { "help", no_argument, NULL, 'h' },
@@ -153,6 +156,11 @@ static int take_option(int option, char **argv, struct options *options)
 	case LONG_BPFFS:
 		options->bpffs = optarg;
 		break;
+	case LONG_LOG_FORMAT:
+		if (!log_format_parse(optarg, &options->log_format))
+			break;
+		log_error("--log-format %s: use text or json", optarg);
+		return -EINVAL;
 	case 'v':
 		options->log_level = LOG_LEVEL_DEBUG;
 		break;

@@ -31,6 +31,7 @@ enum option_set {
  * @bpffs:   --bpffs, $XDPFWD_BPFFS or the default
  * @proto, @client, @backend, @forward: which flows are meant
  * @help, @version: asked for
+ * @log_level, @log_format: -v, -q and --log-format
  */
 struct options {
 	const char *command;
@@ -43,6 +44,7 @@ struct options {
 	const char *client, *backend, *forward;
 	bool json, help, version;
 	enum log_level log_level;
+	enum log_format log_format;
 };
 
 /**

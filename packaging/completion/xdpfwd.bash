@@ -9,7 +9,7 @@ _xdpfwd() {
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-c | --config | --mode | --bpffs | --proto | --client | --backend | --forward) i=$((i + 1)) ;;
+		-c | --config | --mode | --bpffs | --log-format | --proto | --client | --backend | --forward) i=$((i + 1)) ;;
 		-*) ;;
 		*)
 			command=${COMP_WORDS[i]}
@@ -30,6 +30,7 @@ _xdpfwd() {
 		;;
 	--mode) words='auto native generic tc' ;;
 	--proto) words='tcp udp' ;;
+	--log-format) words='text json' ;;
 	--client | --backend | --forward) return ;;
 	*)
 		if [[ $current == -* ]]; then
