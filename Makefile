@@ -12,14 +12,17 @@ Q    := $(if $(V),,@)
 say   = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 
-LIBS     := libbpf libmnl jansson libmicrohttpd
+LIBS     := libbpf libmnl jansson libmicrohttpd libcap-ng
+# Readiness and watchdog, where there is systemd.
+SYSTEMD  := $(shell pkg-config --exists libsystemd && echo libsystemd)
 WARNINGS := -Wall -Wextra -Wshadow -Wno-missing-field-initializers -Wno-format-truncation
 CPPFLAGS += -Iinclude -iquote user -iquote $(BUILD) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DREVISION='"$(REVISION)"'
+CPPFLAGS += $(if $(SYSTEMD),-DHAVE_SYSTEMD)
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 $(WARNINGS) -Werror -Wstrict-prototypes -Wmissing-prototypes
 CXXFLAGS ?= -O2 -g
 CXXFLAGS += -std=c++17 -Wall -Wextra -Werror
-LDLIBS   += $(shell pkg-config --libs $(LIBS)) -lcrypt -lstdc++ -pthread
+LDLIBS   += $(shell pkg-config --libs $(LIBS) $(SYSTEMD)) -lcrypt -lstdc++ -pthread
 BPFFLAGS := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) -Iinclude -Ivmlinux -Wall -Wextra -Werror
 
 ifdef SANITIZE
@@ -186,6 +189,9 @@ install: $(BUILD)/xdpfwd
 	install -D -m 644 docs/ports.toml.5 $(DESTDIR)$(PREFIX)/share/man/man5/ports.toml.5
 	install -D -m 644 packaging/completion/xdpfwd.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdpfwd
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|=/usr/sbin/|=$(PREFIX)/sbin/|' packaging/systemd/xdpfwd@.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/xdpfwd@.service
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/xdpfwd docs/alerts.yml docs/dashboards/xdpfwd.json
 
 ## clean      remove what was built

@@ -17,7 +17,7 @@ LAYERS = {
             "answer fragment icmp", "forward_tc",
             "xdpfwd"],
     "user": [
-        "diag ipaddr portset",
+        "diag ipaddr portset service privileges",
         "clients",
         "log output",
         "toml",

@@ -11,7 +11,8 @@ set -euo pipefail
 
 # shellcheck disable=SC2034 # the groups are reached by name
 build=(clang llvm make gcc g++ pkg-config bpftool libbpf-dev libelf-dev zlib1g-dev
-	libtomlplusplus-dev libmnl-dev libjansson-dev libmicrohttpd-dev libcrypt-dev)
+	libtomlplusplus-dev libmnl-dev libjansson-dev libmicrohttpd-dev libcrypt-dev
+	libcap-ng-dev libsystemd-dev)
 demo=(prosody coturn openssl wireguard-tools wireguard-go iproute2 ethtool iputils-ping procps
 	util-linux python3)
 # shellcheck disable=SC2034 # as above

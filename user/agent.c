@@ -15,6 +15,7 @@
 #include "host.h"
 #include "log.h"
 #include "reload.h"
+#include "service.h"
 
 #define TICK_S 1
 
@@ -129,10 +130,13 @@ static void on_signal(struct agent *a)
 
 	if (read(a->fds[FD_SIGNAL], &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGHUP)
+	if (info.ssi_signo == SIGHUP) {
+		service_reloading();
 		reload_interface(a->bpffs, a->iface);
-	else
+		service_ready(a->iface);
+	} else {
 		a->done = true;
+	}
 }
 
 static void on_tick(struct agent *a)
@@ -142,6 +146,7 @@ static void on_tick(struct agent *a)
 
 	if (read(a->fds[FD_TICK], &ticks, sizeof(ticks)) != sizeof(ticks))
 		return;
+	service_alive();
 	state = state_read(a->bpffs, a->iface);
 	if (!state && errno == ENOENT) {
 		log_info("%s was unloaded; the agent ends", a->iface);
@@ -263,8 +268,13 @@ int agent_run(const char *bpffs, const char *iface, int lock_fd, struct exporter
 	};
 
 	a.err = agent_open(&a);
+	if (!a.err) {
+		service_ready(iface);
+		log_info("%s is looked after", iface);
+	}
 	while (!a.err && !a.done)
 		run_once(&a);
+	service_stopping();
 	agent_close(&a);
 	close(lock_fd);
 	return a.err;

@@ -12,6 +12,7 @@
 #include "exporter.h"
 #include "output.h"
 #include "pins.h"
+#include "privileges.h"
 #include "reload.h"
 #include "show.h"
 
@@ -162,6 +163,8 @@ int cmd_load(const struct options *options)
 	if (options->given & OPTION_DRY_RUN)
 		return dry_run(options, &planning, &diags);
 	agent_block_signals();
+	if (!(options->given & OPTION_DETACH) && privileges_drop())
+		log_warning("cannot give up privileges; the agent keeps them");
 	lock = reload_lock(options->bpffs);
 	if (lock < 0)
 		return 1;
