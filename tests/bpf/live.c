@@ -128,7 +128,7 @@ static void restore_tag(struct msghdr *message, struct packet_buf *packet)
 	packet->len += 4;
 }
 
-/* TCP or UDP: what the host itself has to say (ND, MLD, ARP) is not of interest. */
+/* TCP, UDP and ICMP errors: what else the host has to say (ND, MLD, ARP) is not of interest. */
 static bool is_ours(const struct packet_buf *packet, bool is_l3)
 {
 	const uint8_t *ip = packet->data;
@@ -143,6 +143,10 @@ static bool is_ours(const struct packet_buf *packet, bool is_l3)
 		ip += 2;
 	}
 	proto = ip[0] >> 4 == 4 ? ip[9] : ip[6];
+	if (proto == IPPROTO_ICMP)
+		return ip[20] == 3 || ip[20] == 11 || ip[20] == 12;
+	if (proto == IPPROTO_ICMPV6)
+		return ip[40] >= 1 && ip[40] <= 4;
 	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
 }
 

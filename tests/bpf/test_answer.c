@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Our own ICMP errors: for packets whose TTL has run out, and for those that are too long.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <criterion/criterion.h>
+#include <linux/pkt_cls.h>
+#include <sched.h>
+#include <string.h>
+#include "errors.h"
+#include "live.h"
+
+TestSuite(answer, .init = fixture_init);
+TestSuite(answer_live, .init = live_init);
+
+#define MTU	    1300
+#define ANSWERS_MAX 64 /* per CPU and tick */
+
+enum answer { TTL_EXPIRED, TOO_BIG };
+
+static const uint8_t type_and_code[][FAMILY_COUNT][2] = {
+	[TTL_EXPIRED] = { { 11, 0 }, { 3, 0 } },
+	[TOO_BIG] = { { 3, 4 }, { 2, 0 } },
+};
+
+/* As if no answer had been given for a long time. */
+static void renew_rate(void)
+{
+	uint64_t counts[libbpf_num_possible_cpus()];
+	uint32_t zero = 0;
+
+	memset(counts, 0, sizeof(counts));
+	cr_assert_eq(
+		bpf_map_update_elem(bpf_map__fd(fixture_skel()->maps.answers), &zero, counts, 0), 0,
+		"%m");
+}
+
+/* Who answers: what the packet was sent to, or what its sender is known as. */
+static struct ip_addr answer_from(const struct test_case *test)
+{
+	if (test->path.in || test->talk)
+		return test->packet.dst;
+	return peer_addr(test->path.world, PEER_PUBLIC, test->family);
+}
+
+/* The answer to a packet as it has to go back to its sender. */
+static void answer_build(const struct test_case *test, enum answer answer, unsigned mtu,
+			 struct packet_buf *buf)
+{
+	const bool is_v4 = test->family == FAMILY_V4;
+	const size_t max = is_v4 ? 576 - 28 : 1280 - 48;
+	struct packet_spec outer = {
+		.frame = test->packet.frame,
+		.src = answer_from(test),
+		.dst = test->packet.src,
+		.ttl = 64,
+		.tag_count = test->packet.tag_count,
+	};
+	struct packet_buf about;
+	size_t len;
+
+	memcpy(outer.dst_mac, test->packet.src_mac, 6);
+	memcpy(outer.src_mac, test->packet.dst_mac, 6);
+	memcpy(outer.tags, test->packet.tags, sizeof(outer.tags));
+	if (is_v4) {
+		outer.patches[0] = (struct packet_patch){ LAYER_L3, 4, 2, 0 }; /* identification */
+	} else {
+		outer.patches[0] = (struct packet_patch){ LAYER_L3, 0, 2, 0x6000 };
+		outer.patches[1] = (struct packet_patch){ LAYER_L3, 2, 2, 0 }; /* flow label */
+	}
+	packet_build(&test->packet, &about);
+	len = about.end - about.l3;
+	icmp_build(&outer, type_and_code[answer][test->family][0],
+		   type_and_code[answer][test->family][1], mtu, about.data + about.l3,
+		   len < max ? len : max, buf);
+}
+
+static void run_answer(struct test_case *test, enum answer answer, unsigned mtu, const char *detail)
+{
+	enum reason wanted = answer == TTL_EXPIRED ? REASON_TTL_EXPIRED : REASON_OVERSIZE;
+	struct packet_buf in, out, expected;
+	struct counts before, after;
+	enum reason reason;
+	char diff[1024];
+	int action;
+
+	snprintf(test->detail, sizeof(test->detail), "%s", detail);
+	packet_build(&test->packet, &in);
+	answer_build(test, answer, mtu, &expected);
+	renew_rate();
+	fixture_counts(&before);
+	action = case_try(test, &in, &out, &reason);
+	fixture_counts(&after);
+	if (reason != wanted)
+		case_fail(test, "counted %s", reason_name(reason));
+	else if (action != TC_ACT_REDIRECT)
+		case_fail(test, "action %d", action);
+	else if (packet_diff(&expected, out.data, out.len, diff, sizeof(diff)))
+		case_fail(test, "%s", diff);
+	if (memcmp(before.forwards, after.forwards, sizeof(before.forwards)) != 0)
+		case_fail(test, "counted as traffic of a forward");
+}
+
+static void (*each_body)(struct test_case *test);
+
+static void each_preserved(struct test_case *test)
+{
+	each_body(test);
+}
+
+static void each_masqueraded(struct conversation *conv)
+{
+	conversation_open(conv);
+	for (int dir = 0; dir < DIR_COUNT; dir++) {
+		struct test_case test = conversation_case(conv, dir, TCP_ACK);
+
+		each_body(&test);
+	}
+}
+
+static void answer_for_each(void (*body)(struct test_case *test))
+{
+	each_body = body;
+	case_for_each(each_preserved);
+	conversation_for_each(each_masqueraded);
+}
+
+static void set_length(struct test_case *test, size_t len)
+{
+	size_t headers =
+		(test->family == FAMILY_V4 ? 20 : 40) + (test->proto == PROTO_TCP ? 20 : 8);
+
+	test->packet.payload = len - headers;
+}
+
+/* What a test run knows of packets without Ethernet is too little: those are tested live. */
+static void ttl(struct test_case *test)
+{
+	static const size_t payloads[] = { 0,	1,   18,  32,  63,  64,	  65,
+					   500, 507, 508, 509, 520, 1232, 1500 };
+
+	if (test->program != PROGRAM_TC)
+		return;
+	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+		test->packet.payload = payloads[i];
+		for (test->packet.ttl = 0; test->packet.ttl < 2; test->packet.ttl++)
+			run_answer(test, TTL_EXPIRED, 0, "TTL");
+	}
+	test->packet.ttl = 1;
+	test->packet.payload = 0;
+	test->packet.padding = 18;
+	run_answer(test, TTL_EXPIRED, 0, "TTL, padding is not part of the packet");
+	test->packet.padding = 0;
+	if (test->family == FAMILY_V4)
+		test->packet.options = 10;
+	run_answer(test, TTL_EXPIRED, 0, "TTL, options");
+}
+
+Test(answer, ttl)
+{
+	answer_for_each(ttl);
+}
+
+static void left_to_tc(struct test_case *test)
+{
+	if (test->program != PROGRAM_XDP)
+		return;
+	test->reason = REASON_LEFT_TO_TC;
+	for (test->packet.ttl = 0; test->packet.ttl < 2; test->packet.ttl++)
+		case_run(test, "TTL %u", test->packet.ttl);
+}
+
+Test(answer, left_to_tc)
+{
+	case_for_each(left_to_tc);
+}
+
+static void set_mtus(unsigned device, unsigned near)
+{
+	struct ruleset *rs = fixture_ruleset();
+
+	for (unsigned i = 0; i < DEVICES_MAX; i++)
+		rs->devices[i].mtu = device;
+	for (unsigned i = 0; i < NEXTHOPS_MAX; i++)
+		rs->nexthops[i].mtu = near;
+}
+
+/* Longer by one byte than what the next hop, or the device where there is none, can carry. */
+static void oversize(struct test_case *test)
+{
+	const unsigned mtu = test->path.in ? MTU - 20 : MTU;
+	const struct packet_spec whole = test->packet;
+	const enum reason reason = test->reason;
+
+	if (test->program == PROGRAM_TC_L3)
+		return;
+	set_mtus(MTU, MTU - 20);
+	test->packet.frag = test->family == FAMILY_V4 ? 0x4000 : 0;
+	set_length(test, mtu + 1);
+	if (test->program == PROGRAM_XDP) {
+		if (reason == REASON_FORWARDED && test->path.in) {
+			test->reason = REASON_TOO_BIG;
+			case_run(test, "oversize by one");
+		}
+		return;
+	}
+	run_answer(test, TOO_BIG, mtu, "oversize by one");
+	set_length(test, 1500);
+	run_answer(test, TOO_BIG, mtu, "oversize by many");
+	test->packet.padding = 9;
+	run_answer(test, TOO_BIG, mtu, "oversize, with padding");
+	test->packet.ttl = 1;
+	run_answer(test, TTL_EXPIRED, 0, "oversize, TTL as well");
+	test->packet = whole;
+	test->packet.ttl = 1;
+	run_answer(test, TTL_EXPIRED, 0, "the MTU is not repeated");
+}
+
+Test(answer, oversize)
+{
+	answer_for_each(oversize);
+}
+
+static void fitting(struct test_case *test)
+{
+	if (test->program == PROGRAM_XDP)
+		return;
+	set_mtus(MTU, test->path.in ? MTU - 20 : 100);
+	test->packet.frag = test->family == FAMILY_V4 ? 0x4000 : 0;
+	set_length(test, test->path.in ? MTU - 20 : MTU);
+	case_run(test, "just fits");
+	test->packet.padding = 30;
+	case_run(test, "just fits, with padding");
+	test->packet.padding = 0;
+	set_mtus(0, 0);
+	case_run(test, "no MTU is known");
+}
+
+Test(answer, fitting)
+{
+	case_for_each(fitting);
+}
+
+/* A tunnel fragments around what is too long, unless that must not be fragmented. */
+static void into_tunnel(struct test_case *test)
+{
+	if (test->family != FAMILY_V4 || !dev_is_l3(test->path.egress) ||
+	    test->program == PROGRAM_XDP)
+		return;
+	set_mtus(MTU, MTU);
+	set_length(test, 1500);
+	case_run(test, "without DF");
+}
+
+Test(answer, into_tunnel)
+{
+	case_for_each(into_tunnel);
+}
+
+/* Segments of 100 bytes: what counts is their length on the wire. */
+static void segments(struct test_case *test)
+{
+	const unsigned headers = test->family == FAMILY_V4 ? 40 : 60;
+
+	if (test->program != PROGRAM_TC || test->proto != PROTO_TCP)
+		return;
+	test->packet.frag = test->family == FAMILY_V4 ? 0x4000 : 0;
+	test->packet.payload = 3000;
+	test->gso_segs = 30;
+	set_mtus(headers + 100, headers + 100);
+	case_run(test, "segments that fit");
+	set_mtus(headers + 99, headers + 99);
+	run_answer(test, TOO_BIG, headers + 99, "segments that do not fit");
+}
+
+Test(answer, segments)
+{
+	case_for_each(segments);
+}
+
+/* Dropped with a reason, but not answered: a tag in the data, and an access list. */
+static void unanswered(struct test_case *test)
+{
+	if (test->program != PROGRAM_TC)
+		return;
+	renew_rate();
+	test->packet.ttl = 1;
+	test->packet.tag_count = 1;
+	test->packet.tags[0].tpid = 0x8100;
+	test->packet.tags[0].tci = 7;
+	test->reason = REASON_TTL_EXPIRED;
+	case_run(test, "a tag in the data");
+}
+
+Test(answer, unanswered)
+{
+	case_for_each(unanswered);
+}
+
+static void not_ours(struct test_case *test)
+{
+	static const char *const sources[FAMILY_COUNT][4] = {
+		{ "0.0.0.0", "127.0.0.1", "224.0.0.251", "255.255.255.255" },
+		{ "::", "::1", "ff02::fb", "fe80::1" },
+	};
+	const struct packet_spec whole = test->packet;
+
+	test->packet.ttl = 1;
+	test->reason = REASON_NOT_OURS;
+	for (int i = 0; i < 4 && test->path.in && !test->path.out; i++) {
+		cr_assert_eq(ip_addr_parse(sources[test->family][i], &test->packet.src), 0);
+		case_run(test, "from %s", sources[test->family][i]);
+	}
+	test->packet = whole;
+	test->packet.ttl = 1;
+	test->packet.sport = test->packet.dport = 22;
+	case_run(test, "other ports");
+	if (test->program == PROGRAM_TC_L3)
+		return;
+	test->packet = whole;
+	test->packet.ttl = 1;
+	test->packet.dst_mac[0] = 1;
+	test->reason = REASON_OTHER_HOST;
+	if (test->program == PROGRAM_TC)
+		case_run(test, "multicast frame");
+}
+
+Test(answer, not_ours)
+{
+	case_for_each(not_ours);
+}
+
+static void no_flow_begins(struct conversation *conv)
+{
+	struct test_case test = conversation_case(conv, DIR_IN, TCP_SYN);
+
+	if (test.program != PROGRAM_TC)
+		return;
+	test.packet.ttl = 1;
+	run_answer(&test, TTL_EXPIRED, 0, "first packet");
+	if (conversation_new(conv))
+		case_fail(&test, "it has begun a flow");
+}
+
+Test(answer, no_flow_begins)
+{
+	conversation_for_each(no_flow_begins);
+}
+
+/* A burst is answered up to the limit in each tick that it lasts, and the rest only dropped. */
+Test(answer, rate)
+{
+	const unsigned burst = 2000;
+	unsigned answered = 0, ticks;
+	struct test_case test;
+	struct packet_buf in;
+	uint64_t begin;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	cr_assert_eq(sched_setaffinity(0, sizeof(one), &one), 0, "%m");
+	fixture_apply(WORLD_PUB, UINT64_MAX, 1600);
+	case_init(&test, path_find("in pub>home"), PROGRAM_TC, FAMILY_V4, PROTO_UDP);
+	test.packet.ttl = 1;
+	packet_build(&test.packet, &in);
+	renew_rate();
+	begin = fixture_now_ns() - 20000000; /* the programs' clock is coarse */
+	for (unsigned i = 0; i < burst; i++) {
+		struct packet_buf out;
+		enum reason reason;
+		int action = case_try(&test, &in, &out, &reason);
+
+		cr_assert_eq(reason, REASON_TTL_EXPIRED);
+		cr_assert(action == TC_ACT_REDIRECT || action == TC_ACT_SHOT, "%d", action);
+		answered += action == TC_ACT_REDIRECT;
+	}
+	ticks = (fixture_now_ns() >> FLOW_TICK_SHIFT) - (begin >> FLOW_TICK_SHIFT) + 1;
+	cr_assert_geq(answered, ANSWERS_MAX);
+	cr_assert_leq(answered, ticks * ANSWERS_MAX, "%u answers in %u ticks", answered, ticks);
+	cr_assert_lt(answered, burst);
+}
+
+/* The answer comes back by the device that the packet came from. */
+static void live_answer(struct test_case *test, enum answer answer, unsigned mtu,
+			const struct virtio_net_hdr *offload, const char *detail)
+{
+	struct packet_buf in, expected, actual;
+	struct virtio_net_hdr left;
+	char diff[1024];
+
+	snprintf(test->detail, sizeof(test->detail), "%s", detail);
+	packet_build(&test->packet, &in);
+	answer_build(test, answer, mtu, &expected);
+	renew_rate();
+	live_send(test->path.ingress, &in, offload);
+	if (!live_receive(test->path.ingress, &actual, &left))
+		case_fail(test, "live: nothing came back");
+	else if (packet_diff(&expected, actual.data, actual.len, diff, sizeof(diff)))
+		case_fail(test, "live: %s", diff);
+	else if (left.gso_type != VIRTIO_NET_HDR_GSO_NONE)
+		case_fail(test, "live: to be cut into segments");
+}
+
+static void on_the_cable(struct test_case *test)
+{
+	const struct packet_spec whole = test->packet;
+	const bool is_v4 = test->family == FAMILY_V4;
+
+	if (test->program == PROGRAM_XDP)
+		return;
+	set_mtus(MTU, MTU);
+	test->packet.ttl = 1;
+	live_answer(test, TTL_EXPIRED, 0, NULL, "TTL");
+	test->packet.payload = 1400;
+	live_answer(test, TTL_EXPIRED, 0, NULL, "TTL, long");
+	test->packet = whole;
+	test->packet.frag = is_v4 ? 0x4000 : 0;
+	set_length(test, MTU + 1);
+	live_answer(test, TOO_BIG, MTU, NULL, "oversize");
+	if (test->program == PROGRAM_TC_L3)
+		return;
+	test->packet.tag_count = 1;
+	test->packet.tags[0].tpid = 0x8100;
+	test->packet.tags[0].tci = 7;
+	live_answer(test, TOO_BIG, MTU, NULL, "oversize, tagged");
+	set_length(test, 400);
+	test->packet.ttl = 1;
+	live_answer(test, TTL_EXPIRED, 0, NULL, "TTL, tagged");
+}
+
+Test(answer_live, each_device)
+{
+	answer_for_each(on_the_cable);
+}
+
+/* A super-packet that is answered whole must not be cut into segments any more. */
+static void super_packet(struct test_case *test)
+{
+	const bool is_v4 = test->family == FAMILY_V4;
+	struct virtio_net_hdr offload = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = is_v4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6,
+		.gso_size = 100,
+		.hdr_len = (test->program == PROGRAM_TC_L3 ? 0 : 14) + (is_v4 ? 40 : 60),
+		.csum_start = (test->program == PROGRAM_TC_L3 ? 0 : 14) + (is_v4 ? 20 : 40),
+		.csum_offset = 16,
+	};
+	struct packet_buf in, actual;
+	struct virtio_net_hdr left;
+
+	if (test->proto != PROTO_TCP || test->program == PROGRAM_XDP)
+		return;
+	test->packet.partial = true;
+	test->packet.ttl = 1;
+	test->packet.payload = 300;
+	packet_build(&test->packet, &in);
+	renew_rate();
+	live_send(test->path.ingress, &in, &offload);
+	if (!live_receive(test->path.ingress, &actual, &left))
+		case_fail(test, "live: nothing came back");
+	else if (actual.len != in.len + (is_v4 ? 28 : 48))
+		case_fail(test, "live: %zu bytes about %zu", actual.len, in.len);
+	else if (left.gso_type != VIRTIO_NET_HDR_GSO_NONE)
+		case_fail(test, "live: to be cut into segments");
+}
+
+Test(answer_live, super_packet)
+{
+	case_for_each(super_packet);
+}
