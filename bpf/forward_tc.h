@@ -64,7 +64,7 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, c
 	scratch->to = pkt.src;
 	scratch->mtu = 0;
 	scratch->l3_len = pkt.l3_len;
-	reason = check_acl(rs, &pkt, &match) ?: check_l4(data, data_end, &pkt, family) ?: check_sum(data, data_end, &pkt, family);
+	reason = check_acl(rs, &pkt, &match) ?: check_packet(data, data_end, &pkt, family);
 	if (reason)
 		return reason;
 	scratch->reject = rule_get(rs, match.in)->reject;
