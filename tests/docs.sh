@@ -166,6 +166,33 @@ files_exist() {
 	return $status
 }
 
+# test_names - "suite/test" of everything that the test programs would run
+test_names() {
+	local program
+	for program in build/test-unit build/test-bpf; do
+		"$program" --list | sed 's/\x1b\[[0-9;]*m//g' | awk -F ': ' '
+			/^[a-z]/ { suite = $1 }
+			/^[^a-z]/ { sub(/^[^a-z]*/, ""); print suite "/" $0 }'
+	done
+}
+
+# rows_are_proved FILE - each row of its tables has a status and tests, which exist
+rows_are_proved() {
+	local row name names rows=0
+	names=$(test_names)
+	while IFS= read -r row; do
+		rows=$((rows + 1))
+		[[ $(cut -d '|' -f 5 <<<"$row") =~ ^\ (yes|none|\[partly\]\(#|\[differs\]\(#) ]] ||
+			echo "no status: $row"
+		[[ $(cut -d '|' -f 6 <<<"$row") == *'`'* ]] || echo "no test: $row"
+		while IFS= read -r name; do
+			[[ $name == tests/e2e/*.sh && -f $name ]] || grep -qx -- "$name" <<<"$names" ||
+				echo "no test $name"
+		done < <(cut -d '|' -f 6 <<<"$row" | grep -o '`[^`]*`' | tr -d '`')
+	done < <(grep '^|' "$1" | grep -v -e '^|--' -e '^| Requirement ')
+	((rows)) || echo "no rows"
+}
+
 # targets_exist FILE - every `make TARGET` of a code block is one
 targets_exist() {
 	local target status=0
@@ -175,7 +202,7 @@ targets_exist() {
 	return $status
 }
 
-for tool in "$XDPFWD" mandoc perl python3 promtool; do
+for tool in "$XDPFWD" build/test-unit build/test-bpf mandoc perl python3 promtool; do
 	if ! command -v "$tool" >/dev/null; then
 		printf 'no %s\n0 passed, 1 failed\n' "$tool"
 		exit 1
@@ -234,6 +261,9 @@ check "metrics: none is missed by its form" test "$(wc -l <"$tmp/code")" \
 check "dashboard and alerts ask for what there is" tests/lib/queries.py check
 check "docs/alerts.yml is understood" quiet promtool check rules docs/alerts.yml
 check "docs/alerts.yml alerts when it should" quiet promtool test rules tests/lib/alerts.yml
+
+check "docs/rfc-compliance.md: each row names tests, which exist" rows_are_proved \
+	docs/rfc-compliance.md
 
 extract_toml
 check "README.md has a config" test -e "$tmp/README.md-1.toml"

@@ -1,22 +1,105 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The process that stays.
+// The process that stays: one loop over signals, a tick, the network and names.
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
+#include "agent_refresh.h"
 #include "agent.h"
 #include "flows.h"
+#include "follow.h"
 #include "host.h"
 #include "log.h"
-#include "maps.h"
 #include "reload.h"
-#include "state.h"
 
 #define TICK_S 1
+
+/* Changes come in groups: a tunnel that starts is a link, its addresses and its routes. */
+#define SETTLE_MS 50
+
+/* A network that changes all the time is followed ever more slowly. */
+#define PAUSE_MIN_MS 200
+#define PAUSE_MAX_MS 30000
+
+/* What cannot be applied is tried again ever more slowly, or at once when the network changes. */
+#define RETRY_MIN_MS 1000
+#define RETRY_MAX_MS 30000
+
+/* What the loop waits for. */
+enum { FD_SIGNAL, FD_TICK, FD_NETWORK, FD_NAMES, FD_COUNT };
+
+/**
+ * struct task - something to be done now and then; times are CLOCK_MONOTONIC in ms
+ * @at:       when it is due, 0 for never
+ * @earliest: not before that
+ * @pause_ms: after it was done the last time
+ * @retry_ms: after it failed the last time; 0 when it did not
+ */
+struct task {
+	uint64_t at, earliest;
+	unsigned pause_ms, retry_ms;
+};
+
+/**
+ * struct agent - the interface it looks after, and what is due
+ * @known:   next hops that are in force
+ * @follow:  a new look at the host
+ * @refresh: fresh next hops
+ */
+struct agent {
+	const char *bpffs, *iface;
+	struct exporter *exporter;
+	struct follower *follower;
+	struct flows_sweeper sweeper;
+	struct mnl_socket *network;
+	struct agent_nexthops known;
+	struct task follow, refresh;
+	int fds[FD_COUNT];
+	int err;
+	bool done;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+static void task_ask(struct task *task)
+{
+	uint64_t at = now_ms() + SETTLE_MS;
+
+	if (at < task->earliest)
+		at = task->earliest;
+	if (!task->at || at < task->at)
+		task->at = at;
+}
+
+static bool task_is_due(const struct task *task)
+{
+	return task->at && now_ms() >= task->at;
+}
+
+/* @result: 0 when there was nothing to do, 1 when there was, or -errno */
+static void task_done(struct task *task, int result)
+{
+	uint64_t now = now_ms();
+
+	task->pause_ms = result > 0 && task->pause_ms ? 2 * task->pause_ms : PAUSE_MIN_MS;
+	if (task->pause_ms > PAUSE_MAX_MS)
+		task->pause_ms = PAUSE_MAX_MS;
+	task->retry_ms = result >= 0 ? 0 : task->retry_ms ? 2 * task->retry_ms : RETRY_MIN_MS;
+	if (task->retry_ms > RETRY_MAX_MS)
+		task->retry_ms = RETRY_MAX_MS;
+	task->earliest = now + task->pause_ms;
+	task->at = task->retry_ms ? now + task->retry_ms : 0;
+}
 
 static void signals(sigset_t *set)
 {
@@ -34,140 +117,155 @@ void agent_block_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-static void refresh_device(struct plan_device *device, const struct host *host)
+static void refresh(struct agent *a, const struct state *state, bool warm)
 {
-	const struct host_link *link = host_link_by_index(host, device->ifindex);
-
-	device->mtu = link && link->up ? link->mtu : 0;
-	if (link)
-		memcpy(device->mac, link->mac, sizeof(device->mac));
+	agent_refresh(a->bpffs, a->iface, state, warm, &a->known);
+	task_done(&a->refresh, 0);
 }
 
-static void refresh_nexthop(struct plan *view, size_t index, const struct host *host)
-{
-	struct plan_nexthop *nexthop = &view->nexthops[index];
-	const struct plan_device *device = &view->devices[nexthop->device];
-	const struct host_neigh *neigh =
-		host_neigh_find(host, device->ifindex, &nexthop->neighbour);
-
-	if (device->mtu < nexthop->mtu)
-		nexthop->mtu = device->mtu;
-	nexthop->has_mac = device->mtu && neigh && neigh->usable;
-	if (nexthop->has_mac)
-		memcpy(nexthop->mac, neigh->mac, sizeof(nexthop->mac));
-}
-
-/* Sockets come and go: flows must not take the port of one. What cannot be read stays as it is. */
-static void refresh_ports(struct plan *view, const struct state *state, struct host *host)
-{
-	if (!state->pool_count || host_read_ports(host))
-		return;
-	memcpy(view->masquerade_ports, state->masquerade_ports, sizeof(view->masquerade_ports));
-	plan_free_ports(view, host, &host->reserved);
-	view->limits.port_last = PORT_COUNT - 1;
-}
-
-/* Let the kernel probe the neighbours, which no traffic of the host itself would do. */
-static void keep_warm(const struct plan *view)
-{
-	for (size_t i = 0; i < view->nexthop_count; i++) {
-		const struct plan_nexthop *nexthop = &view->nexthops[i];
-		const struct plan_device *device = &view->devices[nexthop->device];
-
-		if (!device->is_l3 && !ip_addr_is_any(&nexthop->neighbour))
-			host_neigh_resolve(device->ifindex, &nexthop->neighbour);
-	}
-}
-
-/*
- * One look at the network: give the programs the MAC addresses, MTUs and default routes of this
- * moment.
- *
- * Return: 0, or -ENOENT when the interface is not loaded any more.
- */
-static int refresh(const char *bpffs, const char *iface, struct exporter *exporter)
-{
-	struct state *state = state_read(bpffs, iface);
-	struct plan *view;
-	struct host host;
-	int err;
-
-	if (!state)
-		return errno == ENOENT ? -ENOENT : -EPROTO;
-	view = calloc(1, sizeof(*view));
-	exporter_follow(exporter, state);
-	err = view ? host_read_network(&host) : -ENOMEM;
-	if (err)
-		goto out;
-	memcpy(view->devices, state->devices, sizeof(view->devices));
-	memcpy(view->nexthops, state->nexthops, sizeof(view->nexthops));
-	view->device_count = state->device_count;
-	view->generation = state->generation;
-	view->nexthop_count = state->nexthop_count;
-	for (size_t i = 0; i < view->device_count; i++)
-		refresh_device(&view->devices[i], &host);
-	for (size_t i = PLAN_FIRST_BACKEND; i < view->nexthop_count; i++)
-		refresh_nexthop(view, i, &host);
-	plan_gateways(view, &host);
-	refresh_ports(view, state, &host);
-	keep_warm(view);
-	err = maps_nexthops_refresh(bpffs, iface, view);
-	host_free(&host);
-out:
-	free(view);
-	state_free(state);
-	return err;
-}
-
-/* Return: true when the agent is to end. */
-static bool handle_signal(int fd, const char *bpffs, const char *iface)
+static void on_signal(struct agent *a)
 {
 	struct signalfd_siginfo info;
 
-	if (read(fd, &info, sizeof(info)) != sizeof(info))
-		return false;
-	if (info.ssi_signo != SIGHUP)
-		return true;
-	reload_interface(bpffs, iface);
-	return false;
+	if (read(a->fds[FD_SIGNAL], &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		reload_interface(a->bpffs, a->iface);
+	else
+		a->done = true;
+}
+
+static void on_tick(struct agent *a)
+{
+	struct state *state;
+	uint64_t ticks;
+
+	if (read(a->fds[FD_TICK], &ticks, sizeof(ticks)) != sizeof(ticks))
+		return;
+	state = state_read(a->bpffs, a->iface);
+	if (!state && errno == ENOENT) {
+		log_info("%s was unloaded; the agent ends", a->iface);
+		a->done = true;
+	}
+	if (!state)
+		return;
+	exporter_follow(a->exporter, state);
+	if (follow_tick(a->follower, state))
+		task_ask(&a->follow);
+	refresh(a, state, true);
+	state_free(state);
+	/* What fails now is swept at the next round, or by the next reload. */
+	flows_sweeper_step(a->bpffs, a->iface, &a->sweeper);
+}
+
+static void on_network(struct agent *a)
+{
+	unsigned seen = host_watch_read(a->network, agent_nexthops_have, &a->known);
+
+	if (seen & HOST_WATCH_NETWORK)
+		task_ask(&a->follow);
+	if (seen)
+		task_ask(&a->refresh);
+}
+
+static void on_names(struct agent *a)
+{
+	follow_names(a->follower);
+	task_ask(&a->follow);
+}
+
+static void do_tasks(struct agent *a)
+{
+	struct state *state;
+
+	if (task_is_due(&a->follow)) {
+		int result = follow_host(a->follower);
+
+		task_done(&a->follow, result);
+		if (result > 0)
+			task_ask(&a->refresh);
+	}
+	if (!task_is_due(&a->refresh))
+		return;
+	state = state_read(a->bpffs, a->iface);
+	if (state)
+		refresh(a, state, false);
+	state_free(state);
+}
+
+/* How long poll() may wait for the next task. */
+static int wait_ms(const struct agent *a)
+{
+	uint64_t now = now_ms(), at = a->follow.at;
+
+	if (!at || (a->refresh.at && a->refresh.at < at))
+		at = a->refresh.at;
+	return !at ? -1 : at > now ? (int)(at - now) : 0;
+}
+
+static int agent_open(struct agent *a)
+{
+	struct itimerspec tick = { .it_interval = { TICK_S, 0 }, .it_value = { TICK_S, 0 } };
+	sigset_t set;
+
+	signals(&set);
+	a->fds[FD_SIGNAL] = signalfd(-1, &set, SFD_CLOEXEC);
+	a->fds[FD_TICK] = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (a->fds[FD_SIGNAL] < 0 || a->fds[FD_TICK] < 0 ||
+	    timerfd_settime(a->fds[FD_TICK], 0, &tick, NULL))
+		return -errno;
+	a->network = host_watch_open();
+	a->follower = follow_new(a->bpffs, a->iface);
+	if (!a->network || !a->follower)
+		return -errno;
+	a->fds[FD_NETWORK] = host_watch_fd(a->network);
+	a->fds[FD_NAMES] = follow_fd(a->follower);
+	return 0;
+}
+
+static void agent_close(struct agent *a)
+{
+	follow_free(a->follower);
+	host_watch_close(a->network);
+	if (a->fds[FD_SIGNAL] >= 0)
+		close(a->fds[FD_SIGNAL]);
+	if (a->fds[FD_TICK] >= 0)
+		close(a->fds[FD_TICK]);
+}
+
+static void run_once(struct agent *a)
+{
+	static void (*const handlers[FD_COUNT])(struct agent * a) = {
+		[FD_SIGNAL] = on_signal,
+		[FD_TICK] = on_tick,
+		[FD_NETWORK] = on_network,
+		[FD_NAMES] = on_names,
+	};
+	struct pollfd fds[FD_COUNT];
+
+	for (int i = 0; i < FD_COUNT; i++)
+		fds[i] = (struct pollfd){ .fd = a->fds[i], .events = POLLIN };
+	if (poll(fds, FD_COUNT, wait_ms(a)) < 0) {
+		a->err = errno == EINTR ? 0 : -errno;
+		return;
+	}
+	for (int i = 0; i < FD_COUNT && !a->done; i++)
+		if (fds[i].revents)
+			handlers[i](a);
+	if (!a->done)
+		do_tasks(a);
 }
 
 int agent_run(const char *bpffs, const char *iface, int lock_fd, struct exporter *exporter)
 {
-	struct itimerspec tick = { .it_interval = { TICK_S, 0 }, .it_value = { TICK_S, 0 } };
-	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), err = 0;
-	struct flows_sweeper sweeper = {};
-	sigset_t set;
-	int sig;
+	struct agent a = {
+		.bpffs = bpffs, .iface = iface, .exporter = exporter, .fds = { -1, -1, -1, -1 }
+	};
 
-	signals(&set);
-	sig = signalfd(-1, &set, SFD_CLOEXEC);
-	if (timer < 0 || sig < 0 || timerfd_settime(timer, 0, &tick, NULL))
-		return -errno;
-	for (bool done = false; !done;) {
-		struct pollfd fds[] = { { .fd = sig, .events = POLLIN },
-					{ .fd = timer, .events = POLLIN } };
-		uint64_t ticks;
-
-		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
-			err = -errno;
-			break;
-		}
-		if (fds[0].revents)
-			done = handle_signal(sig, bpffs, iface);
-		if (fds[1].revents && read(timer, &ticks, sizeof(ticks)) == sizeof(ticks)) {
-			err = refresh(bpffs, iface, exporter);
-			/* What fails now is swept at the next round, or by the next reload. */
-			flows_sweeper_step(bpffs, iface, &sweeper);
-			if (err == -ENOENT) {
-				log_info("%s was unloaded; the agent ends", iface);
-				err = 0;
-				done = true;
-			}
-		}
-	}
-	close(timer);
-	close(sig);
+	a.err = agent_open(&a);
+	while (!a.err && !a.done)
+		run_once(&a);
+	agent_close(&a);
 	close(lock_fd);
-	return err;
+	return a.err;
 }

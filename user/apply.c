@@ -374,6 +374,10 @@ int apply_plan(const struct apply_request *request, const struct state *old,
 		free(t);
 		return -ENOMEM;
 	}
+	if (request->following && old) {
+		t->new->loaded_at = old->loaded_at;
+		t->new->reload_failed = old->reload_failed;
+	}
 	err = open_programs(t);
 	if (!err) {
 		err = run(t, refusal);

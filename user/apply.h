@@ -14,6 +14,7 @@
  * @plan, @config: the plan, and the config it was made from
  * @config_path: absolute path, for later reloads
  * @force:     as given to load
+ * @following: not somebody's wish, so when and how the last one came out stays as it was
  * @agent_pid: this process when it goes on as the agent, else 0
  */
 struct apply_request {
@@ -21,7 +22,7 @@ struct apply_request {
 	const struct plan *plan;
 	const struct config *config;
 	const char *config_path;
-	bool force;
+	bool force, following;
 	pid_t agent_pid;
 };
 

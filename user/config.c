@@ -66,7 +66,8 @@ struct config *config_parse(const char *text, size_t len, struct diag_list *diag
 		r->config = config;
 		r->diags = diags;
 		read_root(r, root);
-		good = !r->errors;
+		config->text = strndup(text, len);
+		good = config->text && !r->errors;
 		/* Some checks wait for the whole file; its reader goes from top to bottom. */
 		if (diags->count > before)
 			qsort(diags->items + before, diags->count - before, sizeof(*diags->items),
@@ -143,6 +144,7 @@ void config_free(struct config *config)
 		free(config->forwards[i].deny);
 		free(config->forwards[i].preset);
 	}
+	free(config->text);
 	free(config->backends);
 	free(config->forwards);
 	free(config->metrics.listen);

@@ -113,10 +113,12 @@ struct config_metrics {
 
 /**
  * struct config - the whole of ports.toml
+ * @text:           the whole of it as it was parsed
  * @flows_max:      [limits] flows, 131072 when absent
  * @limits:         the other keys of [limits]
  */
 struct config {
+	char *text;
 	struct config_metrics metrics;
 	uint32_t flows_max;
 	struct config_limits limits;

@@ -145,7 +145,7 @@ void exporter_follow(struct exporter *exporter, const struct state *state)
 	exporter->generation = state->generation;
 	if (!first) {
 		struct diag_list diags = {};
-		struct config *config = config_load(state->config, &diags);
+		struct config *config = state_config(state, &diags);
 
 		/* Who reloads has been told what is wrong with the file. */
 		if (config && exporter_listen(exporter, &config->metrics))

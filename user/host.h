@@ -63,16 +63,43 @@ char *host_sysctl_read(const char *name);
 int host_sysctl_write(const char *name, const char *value);
 
 /**
- * host_resolve() - addresses of a DNS name, the first of each family
+ * host_resolve() - addresses of a DNS name, one of each family
  * @name:  the name
- * @has:   out, by family: found
- * @addrs: out, by family
- * @error: out: what the resolver said, a static string, when nothing was found
+ * @has, @addrs: by family; in: the addresses in use; out: the same where the name still has them,
+ *         else its first ones
+ * @error: out: what the resolver said, a static string, unless all went well
  *
- * Return: 0, or -ENOENT.
+ * Return: 0; -EAGAIN when an address in use was kept because it could not be asked for; -ENOENT
+ * when nothing was found, and nothing changed.
  */
 int host_resolve(const char *name, bool has[FAMILY_COUNT], struct ip_addr addrs[FAMILY_COUNT],
 		 const char **error);
+
+/* What changed: links, addresses, routes and rules; or neighbours that somebody cares for. */
+enum host_watch { HOST_WATCH_NETWORK = 1, HOST_WATCH_NEIGHBOURS = 2 };
+
+/* Does anybody care for this neighbour? */
+typedef bool host_watch_fn(int ifindex, const struct ip_addr *addr, const void *context);
+
+struct mnl_socket;
+
+/* host_watch_open() - hear of changes from now on; NULL with errno. host_watch_close() ends it */
+struct mnl_socket *host_watch_open(void);
+void host_watch_close(struct mnl_socket *sock);
+
+/* host_watch_fd() - readable when there is something to hear */
+int host_watch_fd(const struct mnl_socket *sock);
+
+/**
+ * host_watch_read() - take in all there is to hear, without waiting
+ * @is_wanted: a host of a large network hears of many neighbours
+ *
+ * Return: a set of enum host_watch; all of them when messages were lost.
+ */
+unsigned host_watch_read(struct mnl_socket *sock, host_watch_fn *is_wanted, const void *context);
+
+/* host_read_sockets() - only the sockets, without the names of processes; as host_read() */
+int host_read_sockets(struct host *host);
 
 /**
  * host_tc_has_filters() - does the clsact qdisc of a device hold any filter, ingress or egress

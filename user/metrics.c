@@ -228,6 +228,16 @@ static void write_backends(struct writer *w, const struct metrics_snapshot *s)
 		    m->backends[i].name);
 }
 
+static void write_lookups(struct writer *w, const struct metrics_snapshot *s)
+{
+	for_each_interface(m, s) for (size_t i = 0; i < m->backend_count; i++)
+	{
+		if (m->backends[i].by_name)
+			put(w, NUMBER(m->backends[i].looked_up), "interface", m->state->iface,
+			    "backend", m->backends[i].name);
+	}
+}
+
 static void write_reload(struct writer *w, const struct metrics_snapshot *s)
 {
 	bool good = true;
@@ -298,6 +308,9 @@ static const struct metric metrics[] = {
 	  "1 when all addresses of a backend have a way: device, route and, on Ethernet, "
 	  "neighbour.",
 	  write_backends },
+	{ "xdpfwd_backend_last_lookup_successful", TYPE_GAUGE,
+	  "0 when the DNS name of a backend could not be looked up, and its last address stays.",
+	  write_lookups },
 	{ "xdpfwd_config_last_reload_successful", TYPE_GAUGE,
 	  "0 when the last reload failed and an older configuration is in force.", write_reload },
 	{ "xdpfwd_config_last_reload_success_timestamp_seconds", TYPE_GAUGE,

@@ -7,10 +7,15 @@
 #include "maps.h"
 #include "state.h"
 
-/* struct metrics_backend - one backend of an interface; up when all of its addresses are */
+/**
+ * struct metrics_backend - one backend of an interface
+ * @up:     all of its addresses are
+ * @by_name: it is given by a DNS name
+ * @looked_up: the last lookup of that was a success
+ */
 struct metrics_backend {
 	const char *name;
-	bool up;
+	bool up, by_name, looked_up;
 };
 
 /**

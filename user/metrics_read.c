@@ -25,7 +25,7 @@ static struct metrics_backend *find_backend(struct metrics_interface *m, const c
 	for (size_t i = 0; i < m->backend_count; i++)
 		if (!strcmp(m->backends[i].name, name))
 			return &m->backends[i];
-	m->backends[m->backend_count] = (struct metrics_backend){ name, true };
+	m->backends[m->backend_count] = (struct metrics_backend){ .name = name, .up = true };
 	return &m->backends[m->backend_count++];
 }
 
@@ -49,6 +49,8 @@ static int read_backends(struct metrics_interface *m)
 		struct metrics_backend *backend = find_backend(m, state->backends[i].name);
 
 		backend->up = backend->up && is_up(state, i, &host);
+		backend->by_name = *state->backends[i].hostname;
+		backend->looked_up = !state->backends[i].lookup_failed;
 	}
 	host_free(&host);
 	return 0;

@@ -49,6 +49,8 @@ struct plan_counter {
  * @backend_has, @backend_addr: by backend and family: addresses, DNS names resolved
  * @iface:      the public interface
  * @mode, @force: from the command line
+ * @following:  not somebody's wish: what is in force follows the host, and a port of its own that
+ *              would be an error at a load is a warning
  * @has_tcx:    the kernel has TCX links (6.6)
  * @refusals:   devices that refused native XDP, so that "auto" falls back
  * @own_xdp:    ids of our own attached XDP programs
@@ -66,7 +68,7 @@ struct plan_input {
 	struct ip_addr (*backend_addr)[FAMILY_COUNT];
 	const char *iface;
 	enum plan_mode mode;
-	bool force;
+	bool force, following;
 	bool has_tcx;
 	const struct plan_refusal *refusals;
 	size_t refusal_count;

@@ -101,7 +101,13 @@ static void keep_socket(struct planner *p, struct plan_rule *rule, const struct 
 			f->name, proto, port, owner, port);
 	else if (p->in->force)
 		return;
-	else if (port_set_has(&f->named[rule->proto], port))
+	else if (p->in->following && port_set_has(&f->named[rule->proto], port)) {
+		diag_add(p->diags, DIAG_WARNING, f->ports_place,
+			 "forward \"%s\": %s port %u stays forwarded, so %s does not get what is "
+			 "sent to it; take the port out of the forward, or stop that",
+			 f->name, proto, port, owner);
+		return;
+	} else if (port_set_has(&f->named[rule->proto], port))
 		diag_add(p->diags, DIAG_SYSTEM_ERROR, f->ports_place,
 			 "forward \"%s\": %s port %u is in use on this host by %s; stop it, take "
 			 "the port out, or forward it anyway with --force",
@@ -162,7 +168,8 @@ static void refuse_ssh_port(struct planner *p, struct plan_rule *rule, unsigned 
 	if (!port_set_has(&rule->ports, port))
 		return;
 	if (!port_set_has(told, port))
-		diag_add(p->diags, DIAG_SYSTEM_ERROR, f->ports_place,
+		diag_add(p->diags, p->in->following ? DIAG_WARNING : DIAG_SYSTEM_ERROR,
+			 f->ports_place,
 			 "forward \"%s\": tcp port %u carries an SSH session to this host, which "
 			 "would be cut off; add exclude = [%u], or insist with --force",
 			 f->name, port, port);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // From a config file and this host to a plan.
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "apply.h"
@@ -20,9 +21,51 @@ struct inputs {
 	uint32_t own_xdp[DEVICES_MAX];
 };
 
-static int resolve_backends(const struct config *config, struct inputs *inputs,
-			    struct diag_list *diags)
+/* What is in force for a backend, which a name that has several addresses is to keep. */
+static void addresses_in_use(const struct state *old, const char *backend, bool has[FAMILY_COUNT],
+			     struct ip_addr addr[FAMILY_COUNT])
 {
+	for (size_t i = PLAN_FIRST_BACKEND; old && i < old->nexthop_count; i++) {
+		enum ip_family family = ip_addr_family(&old->nexthops[i].addr);
+
+		if (strcmp(old->backends[i].name, backend) != 0)
+			continue;
+		has[family] = true;
+		addr[family] = old->nexthops[i].addr;
+	}
+}
+
+static void resolve_name(const struct planning *planning, const struct config_backend *backend,
+			 const struct state *old, bool has[FAMILY_COUNT],
+			 struct ip_addr addr[FAMILY_COUNT], struct diag_list *diags)
+{
+	struct resolver_name known = {};
+	const char *cause;
+	int err;
+
+	snprintf(known.name, sizeof(known.name), "%s", backend->hostname);
+	if (planning->resolver && resolver_get(planning->resolver, &known)) {
+		memcpy(has, known.has, sizeof(known.has));
+		memcpy(addr, known.addr, sizeof(known.addr));
+		return;
+	}
+	addresses_in_use(old, backend->name, has, addr);
+	err = host_resolve(backend->hostname, has, addr, &cause);
+	if (err == -EAGAIN)
+		diag_add(diags, DIAG_WARNING, backend->address_place,
+			 "backend \"%s\": cannot resolve \"%s\" now: %s; its last address stays",
+			 backend->name, backend->hostname, cause);
+	else if (err)
+		diag_add(diags, DIAG_SYSTEM_ERROR, backend->address_place,
+			 "backend \"%s\": cannot resolve \"%s\": %s", backend->name,
+			 backend->hostname, cause);
+}
+
+static int resolve_backends(const struct planning *planning, const struct state *old,
+			    struct inputs *inputs, struct diag_list *diags)
+{
+	const struct config *config = planning->config;
+
 	inputs->has = calloc(config->backend_count, sizeof(*inputs->has));
 	inputs->addr = calloc(config->backend_count, sizeof(*inputs->addr));
 	inputs->queries = calloc(config->backend_count, FAMILY_COUNT * sizeof(*inputs->queries));
@@ -30,15 +73,12 @@ static int resolve_backends(const struct config *config, struct inputs *inputs,
 		return -ENOMEM;
 	for (size_t i = 0; i < config->backend_count; i++) {
 		const struct config_backend *backend = &config->backends[i];
-		const char *cause;
 
 		memcpy(inputs->has[i], backend->has, sizeof(backend->has));
 		memcpy(inputs->addr[i], backend->address, sizeof(backend->address));
-		if (backend->hostname && plan_uses_backend(config, i) &&
-		    host_resolve(backend->hostname, inputs->has[i], inputs->addr[i], &cause))
-			diag_add(diags, DIAG_SYSTEM_ERROR, backend->address_place,
-				 "backend \"%s\": cannot resolve \"%s\": %s", backend->name,
-				 backend->hostname, cause);
+		if (backend->hostname && plan_uses_backend(config, i))
+			resolve_name(planning, backend, old, inputs->has[i], inputs->addr[i],
+				     diags);
 		for (int family = 0; family < FAMILY_COUNT; family++)
 			inputs->queries[i * FAMILY_COUNT + family] = (struct host_route_query){
 				.dst = inputs->addr[i][family],
@@ -85,6 +125,7 @@ static struct plan *make_plan(struct planning *planning, const struct state *old
 		.iface = planning->iface,
 		.mode = planning->mode,
 		.force = planning->force,
+		.following = planning->following,
 		.has_tcx = features_has_tcx(),
 		.refusals = planning->refusals,
 		.refusal_count = planning->refusal_count,
@@ -109,11 +150,15 @@ int planning_make(struct planning *planning, const struct state *old, struct dia
 	struct inputs inputs = {};
 	int err = 0;
 
-	planning->config = config_load(planning->config_path, diags);
+	if (planning->config_text)
+		planning->config =
+			config_parse(planning->config_text, strlen(planning->config_text), diags);
+	else
+		planning->config = config_load(planning->config_path, diags);
 	diags->file = as_written ?: planning->config_path;
 	if (!planning->config)
 		return -EINVAL;
-	err = resolve_backends(planning->config, &inputs, diags);
+	err = resolve_backends(planning, old, &inputs, diags);
 	if (!err && !diag_has_errors(diags))
 		err = host_read(inputs.queries, planning->config->backend_count * FAMILY_COUNT,
 				&planning->host);

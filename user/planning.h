@@ -6,18 +6,24 @@
 #include "config.h"
 #include "host.h"
 #include "plan.h"
+#include "resolver.h"
 #include "state.h"
 
 /**
  * struct planning - a plan with what it was made from
  * @bpffs, @iface, @config_path, @mode, @force: in: from the command line or the state
+ * @config_text: in: the config in force, to plan with that instead of the file; or NULL
+ * @resolver: in: what knows the names of backends, so that nobody waits; NULL to look them up
+ * @following: in: as in struct plan_input
  * @refusals, @refusal_count: in: devices that refused native XDP in an earlier try
  * @config, @host, @plan: out
  */
 struct planning {
 	const char *bpffs, *iface, *config_path;
 	enum plan_mode mode;
-	bool force;
+	bool force, following;
+	const char *config_text;
+	struct resolver *resolver;
 	struct plan_refusal refusals[DEVICES_MAX];
 	size_t refusal_count;
 	struct config *config;

@@ -59,6 +59,7 @@ int reload_apply(struct planning *planning, const struct state *old, pid_t agent
 		struct apply_request request = { .bpffs = planning->bpffs,
 						 .config_path = planning->config_path,
 						 .force = planning->force,
+						 .following = planning->following,
 						 .agent_pid = agent_pid };
 
 		err = planning_make(planning, old, diags);

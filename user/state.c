@@ -74,7 +74,16 @@ void state_free(struct state *state)
 	for (size_t i = 0; i < state->rule_count; i++)
 		free(state->rules[i].ports);
 	free(state->rules);
+	free(state->config_text);
 	free(state);
+}
+
+struct config *state_config(const struct state *state, struct diag_list *diags)
+{
+	if (!state->config_text)
+		return config_load(state->config, diags);
+	diags->file = state->config;
+	return config_parse(state->config_text, strlen(state->config_text), diags);
 }
 
 bool state_counter_in_use(const struct state *state, size_t counter)

@@ -23,9 +23,15 @@ struct state_hook {
 	char reason[160];
 };
 
-/* One backend address, for people; its next hop is nexthops[] of the same index. */
+/**
+ * struct state_backend - one backend address; its next hop is nexthops[] of the same index
+ * @hostname: the DNS name that the address is from, or ""
+ * @lookup_failed: that could not be looked up again; the address is of an earlier lookup
+ */
 struct state_backend {
 	char name[64];
+	char hostname[256];
+	bool lookup_failed;
 };
 
 /**
@@ -52,6 +58,7 @@ struct state_rule {
  * @abi:        XDPFWD_ABI_VERSION of the pinned maps
  * @object:     loader_object() of the pinned programs; empty while they change, or unknown
  * @config:     absolute path of the config file
+ * @config_text: what was in it; NULL of an earlier version, and when it is too long to keep
  * @reload_failed: the last reload could not be applied, and this stayed in force
  * @loaded_at:  seconds since the epoch of the last load or reload
  * @agent_pid:  process that runs as the agent, 0 for none; alive only while the agent lock is held
@@ -71,6 +78,7 @@ struct state {
 	char object[33];
 	char iface[IFNAMSIZ];
 	char config[PATH_MAX];
+	char *config_text;
 	enum plan_mode mode;
 	bool force, reload_failed;
 	long long loaded_at;
@@ -132,6 +140,25 @@ struct state *state_from_plan(const struct plan *plan, const struct config *conf
 
 /* state_free() - free what state_read() returned; NULL is allowed */
 void state_free(struct state *state);
+
+/**
+ * state_config() - the config in force, whatever has been written into its file since
+ * @diags: out, as for config_load()
+ *
+ * Return: as config_load().
+ */
+struct config *state_config(const struct state *state, struct diag_list *diags);
+
+/* How far apart two states are: not at all, in the ways to backends, or in more than that. */
+enum state_change { STATE_SAME, STATE_WAYS, STATE_RULES };
+
+/**
+ * state_compare() - what would change if @new came in place of @old, both of one config
+ * @text: out: that in one line for people, to be freed; NULL when they are the same
+ *
+ * Only what depends on the host is looked at, and not what the agent's rounds keep fresh anyway.
+ */
+enum state_change state_compare(const struct state *old, const struct state *new, char **text);
 
 /* state_counter_in_use() - is its forward configured now? Others only keep their place */
 bool state_counter_in_use(const struct state *state, size_t counter);

@@ -44,12 +44,14 @@ static json_t *nexthops_to_json(const struct state *state)
 	for (size_t i = 0; i < state->nexthop_count; i++) {
 		const struct plan_nexthop *n = &state->nexthops[i];
 
-		json_array_append_new(array, json_pack("{s:s, s:i, s:o, s:o, s:i, s:i}", "backend",
-						       state->backends[i].name, "backend_index",
-						       (int)n->backend, "address",
-						       state_json_addr(&n->addr), "neighbour",
-						       state_json_addr(&n->neighbour), "device",
-						       n->device, "mtu", (int)n->mtu));
+		json_array_append_new(
+			array, json_pack("{s:s, s:s, s:b, s:i, s:o, s:o, s:i, s:i}", "backend",
+					 state->backends[i].name, "hostname",
+					 state->backends[i].hostname, "lookup_failed",
+					 state->backends[i].lookup_failed, "backend_index",
+					 (int)n->backend, "address", state_json_addr(&n->addr),
+					 "neighbour", state_json_addr(&n->neighbour), "device",
+					 n->device, "mtu", (int)n->mtu));
 	}
 	return array;
 }
@@ -102,7 +104,7 @@ char *state_to_text(const struct state *s)
 	json_t *json = json_pack(
 		"{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, "
 		"s:b, "
-		"s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:s}",
+		"s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:s*}",
 		"abi", (int)s->abi, "interface", s->iface, "config", s->config, "mode", s->mode,
 		"force", s->force, "loaded_at", (json_int_t)s->loaded_at, "agent_pid",
 		(int)s->agent_pid, "devices", devices_to_json(s), "nexthops", nexthops_to_json(s),
@@ -115,7 +117,7 @@ char *state_to_text(const struct state *s)
 		state_pools_to_json(s), "shares", state_shares_to_json(s), "masquerade_tcp",
 		port_set_to_json(&s->masquerade_ports[PROTO_TCP]), "masquerade_udp",
 		port_set_to_json(&s->masquerade_ports[PROTO_UDP]), "acls", state_acls_to_json(s),
-		"object", s->object);
+		"object", s->object, "config_text", s->config_text);
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
 	json_decref(json);
@@ -159,17 +161,21 @@ static int nexthops_from_json(json_t *array, struct state *state)
 
 	json_array_foreach (array, i, item) {
 		struct plan_nexthop *n = &state->nexthops[i];
-		const char *name, *addr, *neighbour;
-		int backend, device, mtu;
+		const char *name, *addr, *neighbour, *hostname = "";
+		int backend, device, mtu, lookup_failed = 0;
 
 		if (i == NEXTHOPS_MAX ||
-		    json_unpack(item, "{s:s, s:i, s:s, s:s, s:i, s:i}", "backend", &name,
+		    json_unpack(item, "{s:s, s:i, s:s, s:s, s:i, s:i, s?s, s?b}", "backend", &name,
 				"backend_index", &backend, "address", &addr, "neighbour",
-				&neighbour, "device", &device, "mtu", &mtu) ||
+				&neighbour, "device", &device, "mtu", &mtu, "hostname", &hostname,
+				"lookup_failed", &lookup_failed) ||
 		    ip_addr_parse(addr, &n->addr) || ip_addr_parse(neighbour, &n->neighbour) ||
 		    device < 0 || (size_t)device >= state->device_count)
 			return -EPROTO;
 		copy_name(state->backends[i].name, sizeof(state->backends[i].name), name);
+		copy_name(state->backends[i].hostname, sizeof(state->backends[i].hostname),
+			  hostname);
+		state->backends[i].lookup_failed = lookup_failed;
 		n->backend = backend;
 		n->device = device;
 		n->mtu = mtu;
@@ -261,14 +267,15 @@ static int state_from_json(json_t *json, struct state *s)
 {
 	json_t *devices, *nexthops, *hooks, *rules, *counters, *pools = NULL, *shares = NULL,
 							       *acls = NULL;
-	const char *iface, *config, *before, *reserved, *tcp = "", *udp = "", *object = "";
+	const char *iface, *config, *before, *reserved, *tcp = "", *udp = "", *object = "",
+							*text = NULL;
 	int abi, mode, force, pid, v4, v6, reload_failed = 0;
 	json_int_t loaded_at, netns, generation;
 
 	if (json_unpack(
 		    json,
 		    "{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s,  "
-		    "s:s, s:b, s:b, s?b, s?o, s?o, s?s, s?s, s?o, s?s}",
+		    "s:s, s:b, s:b, s?b, s?o, s?o, s?s, s?s, s?o, s?s, s?s}",
 		    "abi", &abi, "interface", &iface, "config", &config, "mode", &mode, "force",
 		    &force, "loaded_at", &loaded_at, "agent_pid", &pid, "devices", &devices,
 		    "nexthops", &nexthops, "hooks", &hooks, "rules", &rules, "counters", &counters,
@@ -276,7 +283,7 @@ static int state_from_json(json_t *json, struct state *s)
 		    "reserved", &reserved, "forwarding_before_v4", &v4, "forwarding_before_v6", &v6,
 		    "reload_failed", &reload_failed, "pools", &pools, "shares", &shares,
 		    "masquerade_tcp", &tcp, "masquerade_udp", &udp, "acls", &acls, "object",
-		    &object) ||
+		    &object, "config_text", &text) ||
 	    port_set_parse(before, &s->reserved_before) || port_set_parse(reserved, &s->reserved) ||
 	    port_set_parse(tcp, &s->masquerade_ports[PROTO_TCP]) ||
 	    port_set_parse(udp, &s->masquerade_ports[PROTO_UDP]) || mode < 0 || mode > MODE_TC ||
@@ -288,6 +295,7 @@ static int state_from_json(json_t *json, struct state *s)
 	copy_name(s->object, sizeof(s->object), object);
 	copy_name(s->iface, sizeof(s->iface), iface);
 	copy_name(s->config, sizeof(s->config), config);
+	s->config_text = text ? strdup(text) : NULL;
 	s->mode = mode;
 	s->force = force;
 	s->reload_failed = reload_failed;

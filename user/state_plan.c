@@ -6,15 +6,22 @@
 #include <time.h>
 #include "state.h"
 
+/* A longer config is read from its file again; the rest of the state needs room, too. */
+#define CONFIG_TEXT_MAX (64 * 1024)
+
 static void fill_nexthops(struct state *s, const struct plan *plan, const struct config *config)
 {
 	memcpy(s->devices, plan->devices, sizeof(s->devices));
 	s->device_count = plan->device_count;
 	memcpy(s->nexthops, plan->nexthops, sizeof(s->nexthops));
 	s->nexthop_count = plan->nexthop_count;
-	for (size_t i = PLAN_FIRST_BACKEND; i < plan->nexthop_count; i++)
-		snprintf(s->backends[i].name, sizeof(s->backends[i].name), "%s",
-			 config->backends[plan->nexthops[i].backend].name);
+	for (size_t i = PLAN_FIRST_BACKEND; i < plan->nexthop_count; i++) {
+		const struct config_backend *from = &config->backends[plan->nexthops[i].backend];
+		struct state_backend *to = &s->backends[i];
+
+		snprintf(to->name, sizeof(to->name), "%s", from->name);
+		snprintf(to->hostname, sizeof(to->hostname), "%s", from->hostname ?: "");
+	}
 }
 
 static void fill_host(struct state *s, const struct plan *plan)
@@ -103,6 +110,8 @@ struct state *state_from_plan(const struct plan *plan, const struct config *conf
 	s->generation = plan->generation;
 	snprintf(s->iface, sizeof(s->iface), "%s", plan->iface);
 	snprintf(s->config, sizeof(s->config), "%s", config_path);
+	if (config->text && strlen(config->text) <= CONFIG_TEXT_MAX)
+		s->config_text = strdup(config->text);
 	memcpy(s->counters, plan->counters, sizeof(s->counters));
 	s->counter_count = plan->counter_count;
 	fill_nexthops(s, plan, config);

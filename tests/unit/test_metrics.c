@@ -229,6 +229,14 @@ Test(metrics, of_backends)
 	expect_samples("xdpfwd_backend_up",
 		       "xdpfwd_backend_up{interface=\"eth0\",backend=\"home\"} 1\n"
 		       "xdpfwd_backend_up{interface=\"eth0\",backend=\"away\"} 0\n");
+	expect_samples("xdpfwd_backend_last_lookup_successful", "");
+	interface.backends[0].by_name = true;
+	interface.backends[1].by_name = interface.backends[1].looked_up = true;
+	expect_samples("xdpfwd_backend_last_lookup_successful",
+		       "xdpfwd_backend_last_lookup_successful{interface=\"eth0\",backend=\"home\"} "
+		       "0\n"
+		       "xdpfwd_backend_last_lookup_successful{interface=\"eth0\",backend=\"away\"} "
+		       "1\n");
 }
 
 Test(metrics, of_reloads)

@@ -32,6 +32,22 @@ Test(plan_safety, a_listener_on_a_named_port)
 		     "tcp-80 tcp 2001:db8:1::1 80 > 2001:db8:9::2 by eth1\n");
 }
 
+/* What is in force is not given up for what began to listen since. */
+Test(plan_safety, a_listener_that_came_later)
+{
+	world.in.following = true;
+	world_listen(PROTO_TCP, "::", 80, "nginx");
+	world_plan(HOME TCP("80"));
+	expect_found(
+		"f:5:9: warning: forward \"tcp-80\": tcp port 80 stays forwarded, so nginx does "
+		"not get what is sent to it; take the port out of the forward, or stop that\n");
+	expect_rules("tcp-80 tcp 198.51.100.1 80 > 198.18.9.2 by eth1\n"
+		     "tcp-80 tcp 2001:db8:1::1 80 > 2001:db8:9::2 by eth1\n");
+	world_plan(HOME TCP("[\"80-81\"]"));
+	expect_rules("tcp-80-81 tcp 198.51.100.1 81 > 198.18.9.2 by eth1\n"
+		     "tcp-80-81 tcp 2001:db8:1::1 81 > 2001:db8:9::2 by eth1\n");
+}
+
 Test(plan_safety, a_udp_socket_without_a_name)
 {
 	world_listen(PROTO_UDP, "0.0.0.0", 53, "")->inode = 7;

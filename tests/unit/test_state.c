@@ -33,6 +33,8 @@ static void expect_nexthops(const struct state *a, const struct state *b)
 		const struct plan_nexthop *x = &a->nexthops[i], *y = &b->nexthops[i];
 
 		cr_expect_str_eq(a->backends[i].name, b->backends[i].name);
+		cr_expect_str_eq(a->backends[i].hostname, b->backends[i].hostname);
+		cr_expect_eq(a->backends[i].lookup_failed, b->backends[i].lookup_failed);
 		cr_expect_eq(x->backend, y->backend);
 		cr_expect(ip_addr_equal(&x->addr, &y->addr));
 		cr_expect(ip_addr_equal(&x->neighbour, &y->neighbour));
@@ -96,6 +98,7 @@ static void expect_equal(const struct state *a, const struct state *b)
 	cr_expect_str_eq(a->object, b->object);
 	cr_expect_str_eq(a->iface, b->iface);
 	cr_expect_str_eq(a->config, b->config);
+	cr_expect_str_eq(a->config_text ?: "none", b->config_text ?: "none");
 	cr_expect_eq(a->mode, b->mode);
 	cr_expect_eq(a->force, b->force);
 	cr_expect_eq(a->reload_failed, b->reload_failed);
@@ -199,6 +202,31 @@ Test(state, what_is_written_is_read)
 	state_free(state);
 }
 
+Test(state, the_config_in_force)
+{
+	struct state *state = make_state(), *read;
+	struct diag_list diags = {};
+	struct config *config;
+
+	cr_expect_str_eq(state->config_text, STATE_SAMPLE_CONFIG);
+	cr_assert_eq(state_write(BPFFS, state), 0);
+	read = read_back();
+	config = state_config(read, &diags);
+	cr_assert(config);
+	cr_expect_eq(config->forward_count, 3);
+	config_free(config);
+	/* Without the text, and the file is not there. */
+	free(read->config_text);
+	read->config_text = NULL;
+	strcpy(read->config, "/nowhere/ports.toml");
+	cr_expect_null(state_config(read, &diags));
+	cr_assert_eq(state_write(BPFFS, read), 0);
+	expect_read(read);
+	diag_free(&diags);
+	state_free(read);
+	state_free(state);
+}
+
 Test(state, the_last_one_written_counts)
 {
 	struct state *state = make_state();
@@ -286,6 +314,10 @@ Test(state, as_large_as_it_gets)
 		state->nexthops[state->nexthop_count].neighbour = addr;
 	}
 	memset(state->config, '/', sizeof(state->config) - 1);
+	free(state->config_text);
+	state->config_text = malloc(64 * 1024 + 1);
+	memset(state->config_text, '\n', 64 * 1024); /* each takes two bytes */
+	state->config_text[64 * 1024] = '\0';
 	cr_assert_eq(state_write(BPFFS, state), 0);
 	expect_read(state);
 	state_free(state);
