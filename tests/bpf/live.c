@@ -128,7 +128,8 @@ static void restore_tag(struct msghdr *message, struct packet_buf *packet)
 	packet->len += 4;
 }
 
-/* TCP, UDP and ICMP errors: what else the host has to say (ND, MLD, ARP) is not of interest. */
+/* TCP, UDP, fragments and ICMP errors: what else the host has to say (ND, MLD, ARP) is not of
+ * interest. */
 static bool is_ours(const struct packet_buf *packet, bool is_l3)
 {
 	const uint8_t *ip = packet->data;
@@ -147,7 +148,7 @@ static bool is_ours(const struct packet_buf *packet, bool is_l3)
 		return ip[20] == 3 || ip[20] == 11 || ip[20] == 12;
 	if (proto == IPPROTO_ICMPV6)
 		return ip[40] >= 1 && ip[40] <= 4;
-	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_FRAGMENT;
 }
 
 bool live_receive(enum dev dev, struct packet_buf *packet, struct virtio_net_hdr *offload)

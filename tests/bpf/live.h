@@ -21,7 +21,7 @@ void live_send(enum dev dev, const struct packet_buf *packet, const struct virti
 
 /**
  * live_receive() - wait for a packet that leaves @dev
- * @packet:  out: it, VLAN tag put back; everything but TCP, UDP and ICMP errors is
+ * @packet:  out: it, VLAN tag put back; everything but TCP, UDP, fragments and ICMP errors is
  *           passed over
  * @offload: out: what is left to the hardware
  *
