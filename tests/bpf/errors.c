@@ -185,6 +185,7 @@ static void each_masqueraded(struct conversation *conv)
 	if (conv->use_xdp)
 		return;
 	conversation_open(conv);
+	conversation_age(conv, 2); /* else it could not be seen that an error refreshes the flow */
 	for (int dir = 0; dir < DIR_COUNT; dir++) {
 		struct test_case twin = conversation_case(conv, dir, TCP_ACK);
 
