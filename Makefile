@@ -69,7 +69,8 @@ $(BUILD)/xdpfwd.bpf.o $(CLANG_OBJS): bpf/xdpfwd.bpf.c $(wildcard bpf/*.h include
 $(BUILD)/xdpfwd.skel.h: $(BUILD)/xdpfwd.bpf.o
 	$(call say,SKEL,$@)
 	$(Q){ echo '/* NOLINTBEGIN: generated */'; \
-		$(BPFTOOL) gen skeleton $< name xdpfwd_bpf && echo '/* NOLINTEND */'; } > $@
+		$(BPFTOOL) gen skeleton $< name xdpfwd_bpf && echo '/* NOLINTEND */'; \
+		printf '#define XDPFWD_OBJECT_ID "%.32s"\n' "$$(sha256sum < $<)"; } > $@
 
 $(BUILD)/%.c.o: %.c $(BUILD)/xdpfwd.skel.h
 	$(call say,CC,$<)

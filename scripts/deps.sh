@@ -16,7 +16,7 @@ demo=(prosody coturn openssl wireguard-tools wireguard-go iproute2 ethtool iputi
 	util-linux python3)
 # shellcheck disable=SC2034 # as above
 test=("${demo[@]}" nftables libcriterion-dev python3-scapy shellcheck mandoc cppcheck clang-format
-	clang-tidy prometheus iperf3)
+	clang-tidy prometheus iperf3 curl traceroute iputils-tracepath)
 # shellcheck disable=SC2034 # as above
 bench=(iperf3 haproxy nginx libnginx-mod-stream socat nftables iptables iproute2 ethtool procps
 	util-linux wireguard-tools wireguard-go python3)

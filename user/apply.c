@@ -103,6 +103,20 @@ static int set_sysctls(struct transaction *t)
 	return 0;
 }
 
+/* The old state; but the programs beside it may not be those that it names any more. */
+static void restore_state(const struct transaction *t)
+{
+	struct state *old = malloc(sizeof(*old));
+
+	if (!old)
+		return;
+	*old = *t->old;
+	if (t->loaded.skel)
+		old->object[0] = '\0';
+	state_write(t->request->bpffs, old);
+	free(old);
+}
+
 /*
  * What every process that dies from here on leaves behind must be enough for the next load or
  * unload: so the state names all hooks, old and new, before the first of them changes.
@@ -235,7 +249,7 @@ static void take_back(struct transaction *t)
 		maps_ruleset_put(loader_rulesets(&t->loaded), t->old_ruleset_fd);
 	apply_pools_undo(&t->pools);
 	if (t->old)
-		state_write(t->request->bpffs, t->old);
+		restore_state(t);
 	else if (t->made_pins)
 		pins_remove(t->request->bpffs, t->new->iface);
 }
@@ -286,8 +300,12 @@ static int make_pins(struct transaction *t)
 	int err;
 
 	t->made_pins = !t->old;
-	err = pins_make(bpffs, iface) ?: loader_pin(&t->loaded, bpffs, iface) ?:
-					 loader_pin_sweep(&t->loaded, bpffs, iface) ?: write_intent(t);
+	if (t->loaded.skel) /* the state says which programs are pinned only when all of them are */
+		err = pins_make(bpffs, iface) ?: loader_pin(&t->loaded, bpffs, iface) ?:
+			write_intent(t) ?: loader_pin_programs(&t->loaded, bpffs, iface);
+	else
+		err = write_intent(t);
+	snprintf(t->new->object, sizeof(t->new->object), "%s", loader_object());
 	if (err)
 		diag_add(t->diags, DIAG_SYSTEM_ERROR, NOWHERE, "cannot pin in %s/xdpfwd: %s", bpffs,
 			 strerror(-err));
@@ -307,6 +325,21 @@ static int run(struct transaction *t, struct plan_refusal *refusal)
 	if (!err && t->old)
 		err = put_ruleset(t);
 	return err ?: state_write(t->request->bpffs, t->new);
+}
+
+/* The programs that are pinned, or, when they are not those of this executable, new ones. */
+static int open_programs(struct transaction *t)
+{
+	const struct apply_request *request = t->request;
+	uint32_t flows_max = request->config->flows_max;
+	const char *iface = t->new->iface;
+
+	if (t->old && !loader_reopen(request->bpffs, iface, t->old->object, flows_max, &t->loaded,
+				     t->diags)) {
+		memcpy(t->new->object, t->old->object, sizeof(t->new->object));
+		return 0;
+	}
+	return loader_open(request->bpffs, iface, flows_max, &t->loaded, t->diags);
 }
 
 static void end_transaction(struct transaction *t)
@@ -341,8 +374,7 @@ int apply_plan(const struct apply_request *request, const struct state *old,
 		free(t);
 		return -ENOMEM;
 	}
-	err = loader_open(request->bpffs, t->new->iface, request->config->flows_max, &t->loaded,
-			  diags);
+	err = open_programs(t);
 	if (!err) {
 		err = run(t, refusal);
 		if (err) {

@@ -46,6 +46,14 @@ static int link_open(const char *path, int ifindex, uint32_t *prog_id)
 	return fd;
 }
 
+static uint32_t program_id(int prog_fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(prog_fd, &info, &len) ? 0 : info.id;
+}
+
 static int link_create(const char *path, const struct state_hook *hook, int prog_fd)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
@@ -73,7 +81,8 @@ static int link_put(const char *path, const struct state_hook *hook, int prog_fd
 	if (fd < 0)
 		return link_create(path, hook, prog_fd);
 	*old_prog_fd = bpf_prog_get_fd_by_id(old_id);
-	err = bpf_link_update(fd, prog_fd, NULL) ? -errno : 0;
+	/* A driver may wait for all CPUs, 20 ms, even when the program stays the same. */
+	err = old_id != program_id(prog_fd) && bpf_link_update(fd, prog_fd, NULL) ? -errno : 0;
 	close(fd);
 	return err;
 }
@@ -92,6 +101,8 @@ static int filter_put(int public_ifindex, struct state_hook *hook, int prog_fd, 
 		hook->made_qdisc = true;
 	if (!bpf_tc_query(&tc, &old)) {
 		*old_prog_fd = bpf_prog_get_fd_by_id(old.prog_id);
+		if (old.prog_id == program_id(prog_fd))
+			return 0;
 		new.flags = BPF_TC_F_REPLACE;
 	}
 	return bpf_tc_attach(&tc, &new);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "features.h"
 #include "loader.h"
+#include "maps.h"
 #include "pins.h"
 #include "xdpfwd.skel.h"
 
@@ -19,8 +20,15 @@
 #define FLOWS_NEW_MIN 1024
 #define FLOWS_NEW_MAX 65536
 
-/* Pins are renamed into place, so that there is one at any moment. */
-#define SWEEP_PIN_NEW LOADER_SWEEP_PIN "_new"
+/* What the programs are pinned by. */
+static const char *const pin_names[] = {
+	[LOADER_XDP] = "prog_xdp",
+	[LOADER_TC] = "prog_tc",
+	[LOADER_TC_L3] = "prog_tc_l3",
+	[LOADER_SWEEP] = LOADER_SWEEP_PIN,
+};
+_Static_assert(sizeof(pin_names) / sizeof(pin_names[0]) == LOADER_PROGRAM_COUNT,
+	       "each program has a pin");
 
 /* Go on using a pinned map. Its layout is known to fit: the state's ABI version was checked. */
 static int reuse_pinned(struct bpf_map *map, const char *bpffs, const char *iface)
@@ -48,7 +56,16 @@ static uint32_t flows_new_size(uint32_t flows_max)
 	return half < FLOWS_NEW_MIN ? FLOWS_NEW_MIN : half > FLOWS_NEW_MAX ? FLOWS_NEW_MAX : half;
 }
 
-/* Size the flow table, unless it is there already: a table in use cannot grow. */
+/* A table in use cannot grow. */
+static void check_size(uint32_t is, uint32_t wanted, struct diag_list *diags)
+{
+	if (is != wanted)
+		diag_add(diags, DIAG_WARNING, NOWHERE,
+			 "limits: flows = %u takes effect after unload and load; until then there "
+			 "is room for %u",
+			 wanted, is);
+}
+
 static int size_flows(struct loaded *loaded, uint32_t flows_max, struct diag_list *diags)
 {
 	struct bpf_map *confirmed = loaded->skel->maps.flows_confirmed;
@@ -57,11 +74,8 @@ static int size_flows(struct loaded *loaded, uint32_t flows_max, struct diag_lis
 
 	if (!is_reused(confirmed))
 		err = bpf_map__set_max_entries(confirmed, flows_max);
-	else if (bpf_map__max_entries(confirmed) != flows_max)
-		diag_add(diags, DIAG_WARNING, NOWHERE,
-			 "limits: flows = %u takes effect after unload and load; until then there "
-			 "is room for %u",
-			 flows_max, bpf_map__max_entries(confirmed));
+	else
+		check_size(bpf_map__max_entries(confirmed), flows_max, diags);
 	if (!err && !is_reused(unconfirmed))
 		err = bpf_map__set_max_entries(unconfirmed, flows_new_size(flows_max));
 	return err;
@@ -87,6 +101,23 @@ static void report_failure(const struct loaded *loaded, int err, struct diag_lis
 	report_verifier(loaded->verifier_log, diags);
 	diag_add(diags, DIAG_SYSTEM_ERROR, NOWHERE,
 		 "the kernel does not take the BPF programs: %s; %s", strerror(-err), mend);
+}
+
+const char *loader_object(void)
+{
+	return XDPFWD_OBJECT_ID;
+}
+
+static void take_fds(struct loaded *loaded)
+{
+	const struct xdpfwd_bpf *skel = loaded->skel;
+
+	loaded->programs[LOADER_XDP] = bpf_program__fd(skel->progs.xdpfwd_xdp);
+	loaded->programs[LOADER_TC] = bpf_program__fd(skel->progs.xdpfwd_tc);
+	loaded->programs[LOADER_TC_L3] = bpf_program__fd(skel->progs.xdpfwd_tc_l3);
+	loaded->programs[LOADER_SWEEP] = bpf_program__fd(skel->progs.xdpfwd_sweep);
+	loaded->rulesets = bpf_map__fd(skel->maps.rulesets);
+	loaded->pools = bpf_map__fd(skel->maps.pools);
 }
 
 int loader_open(const char *bpffs, const char *iface, uint32_t flows_max, struct loaded *loaded,
@@ -121,7 +152,39 @@ int loader_open(const char *bpffs, const char *iface, uint32_t flows_max, struct
 	if (err) {
 		report_failure(loaded, err, diags);
 		loader_close(loaded);
+		return err;
 	}
+	take_fds(loaded);
+	return 0;
+}
+
+static int get_pinned(const char *bpffs, const char *iface, const char *name, int *err)
+{
+	char path[PATH_MAX];
+	int fd = bpf_obj_get(pins_path(path, bpffs, iface, name));
+
+	if (fd < 0)
+		*err = -errno;
+	return fd;
+}
+
+int loader_reopen(const char *bpffs, const char *iface, const char *object, uint32_t flows_max,
+		  struct loaded *loaded, struct diag_list *diags)
+{
+	int64_t room = maps_flows_max(bpffs, iface);
+	int err = room < 0 ? room : 0;
+
+	memset(loaded, 0, sizeof(*loaded));
+	if (strcmp(object, loader_object()) != 0)
+		return -ESTALE;
+	for (int i = 0; i < LOADER_PROGRAM_COUNT; i++)
+		loaded->programs[i] = get_pinned(bpffs, iface, pin_names[i], &err);
+	loaded->rulesets = get_pinned(bpffs, iface, "rulesets", &err);
+	loaded->pools = get_pinned(bpffs, iface, "pools", &err);
+	if (err)
+		loader_close(loaded);
+	else
+		check_size(room, flows_max, diags);
 	return err;
 }
 
@@ -142,41 +205,58 @@ int loader_pin(const struct loaded *loaded, const char *bpffs, const char *iface
 	return 0;
 }
 
-int loader_pin_sweep(const struct loaded *loaded, const char *bpffs, const char *iface)
+/* Renamed into place, so that there is a pin at any moment. */
+static int pin_program(int fd, const char *bpffs, const char *iface, const char *name)
 {
-	int fd = bpf_program__fd(loaded->skel->progs.xdpfwd_sweep);
-	char path[PATH_MAX], new_path[PATH_MAX];
+	char path[PATH_MAX], new_path[PATH_MAX], new_name[32];
 
-	pins_path(path, bpffs, iface, LOADER_SWEEP_PIN);
-	pins_path(new_path, bpffs, iface, SWEEP_PIN_NEW);
+	snprintf(new_name, sizeof(new_name), "%s_new", name);
+	pins_path(path, bpffs, iface, name);
+	pins_path(new_path, bpffs, iface, new_name);
 	unlink(new_path); /* of a load that was cut off */
-	if (bpf_obj_pin(fd, new_path) || rename(new_path, path))
-		return -errno;
-	return 0;
+	return bpf_obj_pin(fd, new_path) || rename(new_path, path) ? -errno : 0;
+}
+
+int loader_pin_programs(const struct loaded *loaded, const char *bpffs, const char *iface)
+{
+	int err = 0;
+
+	for (int i = 0; i < LOADER_PROGRAM_COUNT && !err; i++)
+		err = pin_program(loaded->programs[i], bpffs, iface, pin_names[i]);
+	return err;
 }
 
 int loader_program(const struct loaded *loaded, enum attach_kind kind, bool is_l3)
 {
-	const struct bpf_program *program = kind == ATTACH_XDP_NATIVE || kind == ATTACH_XDP_GENERIC
-						    ? loaded->skel->progs.xdpfwd_xdp
-					    : is_l3 ? loaded->skel->progs.xdpfwd_tc_l3
-						    : loaded->skel->progs.xdpfwd_tc;
-
-	return bpf_program__fd(program);
+	if (kind == ATTACH_XDP_NATIVE || kind == ATTACH_XDP_GENERIC)
+		return loaded->programs[LOADER_XDP];
+	return loaded->programs[is_l3 ? LOADER_TC_L3 : LOADER_TC];
 }
 
 int loader_rulesets(const struct loaded *loaded)
 {
-	return bpf_map__fd(loaded->skel->maps.rulesets);
+	return loaded->rulesets;
 }
 
 int loader_pools(const struct loaded *loaded)
 {
-	return bpf_map__fd(loaded->skel->maps.pools);
+	return loaded->pools;
+}
+
+static void close_fd(int fd)
+{
+	if (fd > 0)
+		close(fd);
 }
 
 void loader_close(struct loaded *loaded)
 {
+	if (!loaded->skel) { /* the descriptors are our own */
+		for (int i = 0; i < LOADER_PROGRAM_COUNT; i++)
+			close_fd(loaded->programs[i]);
+		close_fd(loaded->rulesets);
+		close_fd(loaded->pools);
+	}
 	xdpfwd_bpf__destroy(loaded->skel);
 	free(loaded->verifier_log);
 	memset(loaded, 0, sizeof(*loaded));

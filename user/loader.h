@@ -10,14 +10,25 @@
 
 struct xdpfwd_bpf;
 
+/* The programs of the object, by what they are for. */
+enum loader_program { LOADER_XDP, LOADER_TC, LOADER_TC_L3, LOADER_SWEEP, LOADER_PROGRAM_COUNT };
+
 /* The name that the program which frees flows is pinned by, for agents of other loads, too. */
 #define LOADER_SWEEP_PIN "sweep"
 
-/* struct loaded - file descriptors stay valid until loader_close() */
+/**
+ * struct loaded - programs and maps; file descriptors stay valid until loader_close()
+ * @skel, @verifier_log: of programs that were loaded just now; NULL when they are pinned ones
+ */
 struct loaded {
 	struct xdpfwd_bpf *skel;
 	char *verifier_log;
+	int programs[LOADER_PROGRAM_COUNT];
+	int rulesets, pools;
 };
+
+/* loader_object() - names the programs in this executable: others have another name */
+const char *loader_object(void);
 
 /**
  * loader_open() - load the programs
@@ -30,11 +41,22 @@ struct loaded {
 int loader_open(const char *bpffs, const char *iface, uint32_t flows_max, struct loaded *loaded,
 		struct diag_list *diags);
 
+/**
+ * loader_reopen() - go on using pinned programs, which takes no verifier's time
+ * @object: loader_object() of whoever pinned them
+ * Others: as for loader_open()
+ *
+ * Return: 0; -ESTALE when they are other programs than loader_open() would load; -errno when they
+ * cannot be opened. Then loader_open() can do without them.
+ */
+int loader_reopen(const char *bpffs, const char *iface, const char *object, uint32_t flows_max,
+		  struct loaded *loaded, struct diag_list *diags);
+
 /* loader_pin() - pin the maps that are not pinned yet; 0 or -errno */
 int loader_pin(const struct loaded *loaded, const char *bpffs, const char *iface);
 
-/* loader_pin_sweep() - pin the program that frees flows, in place of an older one; 0 or -errno */
-int loader_pin_sweep(const struct loaded *loaded, const char *bpffs, const char *iface);
+/* loader_pin_programs() - pin the programs, each in place of an older one; 0 or -errno */
+int loader_pin_programs(const struct loaded *loaded, const char *bpffs, const char *iface);
 
 /* loader_program() - file descriptor of the program for a kind of hook on a device */
 int loader_program(const struct loaded *loaded, enum attach_kind kind, bool is_l3);

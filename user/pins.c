@@ -149,6 +149,8 @@ int pins_remove(const char *bpffs, const char *iface)
 
 	if (!dir)
 		return -errno;
+	/* First, so that nobody who finds it half done builds upon what is left. */
+	unlink(pins_path(file, bpffs, iface, "state"));
 	while ((entry = readdir(dir)))
 		if (entry->d_name[0] != '.' && unlink(pins_path(file, bpffs, iface, entry->d_name)))
 			err = -errno;

@@ -144,6 +144,18 @@ static uint64_t window(const struct port_set *set, long first)
 	return bits;
 }
 
+/* Words that are looked at in one go: most sets are empty in most places. */
+#define BLOCK_WORDS 16
+
+static bool block_is_empty(const uint64_t *words)
+{
+	uint64_t any = 0;
+
+	for (unsigned i = 0; i < BLOCK_WORDS; i++)
+		any |= words[i];
+	return !any;
+}
+
 unsigned port_set_common(const struct port_set *a, int a_shift, const struct port_set *b,
 			 int b_shift)
 {
@@ -151,6 +163,10 @@ unsigned port_set_common(const struct port_set *a, int a_shift, const struct por
 		long first = (long)w * WORD_BITS;
 		uint64_t both = a->bits[w];
 
+		if (w % BLOCK_WORDS == 0 && block_is_empty(&a->bits[w])) {
+			w += BLOCK_WORDS - 1;
+			continue;
+		}
 		if (both)
 			both &= window(b, first + a_shift - b_shift);
 		if (both)

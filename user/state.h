@@ -50,6 +50,7 @@ struct state_rule {
 /**
  * struct state - everything a later command needs to know
  * @abi:        XDPFWD_ABI_VERSION of the pinned maps
+ * @object:     loader_object() of the pinned programs; empty while they change, or unknown
  * @config:     absolute path of the config file
  * @reload_failed: the last reload could not be applied, and this stayed in force
  * @loaded_at:  seconds since the epoch of the last load or reload
@@ -67,6 +68,7 @@ struct state_rule {
  */
 struct state {
 	unsigned abi;
+	char object[33];
 	char iface[IFNAMSIZ];
 	char config[PATH_MAX];
 	enum plan_mode mode;

@@ -102,7 +102,7 @@ char *state_to_text(const struct state *s)
 	json_t *json = json_pack(
 		"{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, "
 		"s:b, "
-		"s:b, s:b, s:o, s:o, s:o, s:o, s:o}",
+		"s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:s}",
 		"abi", (int)s->abi, "interface", s->iface, "config", s->config, "mode", s->mode,
 		"force", s->force, "loaded_at", (json_int_t)s->loaded_at, "agent_pid",
 		(int)s->agent_pid, "devices", devices_to_json(s), "nexthops", nexthops_to_json(s),
@@ -114,7 +114,8 @@ char *state_to_text(const struct state *s)
 		s->forwarding_before[FAMILY_V6], "reload_failed", s->reload_failed, "pools",
 		state_pools_to_json(s), "shares", state_shares_to_json(s), "masquerade_tcp",
 		port_set_to_json(&s->masquerade_ports[PROTO_TCP]), "masquerade_udp",
-		port_set_to_json(&s->masquerade_ports[PROTO_UDP]), "acls", state_acls_to_json(s));
+		port_set_to_json(&s->masquerade_ports[PROTO_UDP]), "acls", state_acls_to_json(s),
+		"object", s->object);
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
 	json_decref(json);
@@ -260,21 +261,22 @@ static int state_from_json(json_t *json, struct state *s)
 {
 	json_t *devices, *nexthops, *hooks, *rules, *counters, *pools = NULL, *shares = NULL,
 							       *acls = NULL;
-	const char *iface, *config, *before, *reserved, *tcp = "", *udp = "";
+	const char *iface, *config, *before, *reserved, *tcp = "", *udp = "", *object = "";
 	int abi, mode, force, pid, v4, v6, reload_failed = 0;
 	json_int_t loaded_at, netns, generation;
 
 	if (json_unpack(
 		    json,
 		    "{s:i, s:s, s:s, s:i, s:b, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s,  "
-		    "s:s, s:b, s:b, s?b, s?o, s?o, s?s, s?s, s?o}",
+		    "s:s, s:b, s:b, s?b, s?o, s?o, s?s, s?s, s?o, s?s}",
 		    "abi", &abi, "interface", &iface, "config", &config, "mode", &mode, "force",
 		    &force, "loaded_at", &loaded_at, "agent_pid", &pid, "devices", &devices,
 		    "nexthops", &nexthops, "hooks", &hooks, "rules", &rules, "counters", &counters,
 		    "netns", &netns, "generation", &generation, "reserved_before", &before,
 		    "reserved", &reserved, "forwarding_before_v4", &v4, "forwarding_before_v6", &v6,
 		    "reload_failed", &reload_failed, "pools", &pools, "shares", &shares,
-		    "masquerade_tcp", &tcp, "masquerade_udp", &udp, "acls", &acls) ||
+		    "masquerade_tcp", &tcp, "masquerade_udp", &udp, "acls", &acls, "object",
+		    &object) ||
 	    port_set_parse(before, &s->reserved_before) || port_set_parse(reserved, &s->reserved) ||
 	    port_set_parse(tcp, &s->masquerade_ports[PROTO_TCP]) ||
 	    port_set_parse(udp, &s->masquerade_ports[PROTO_UDP]) || mode < 0 || mode > MODE_TC ||
@@ -283,6 +285,7 @@ static int state_from_json(json_t *json, struct state *s)
 	    (shares && !json_is_array(shares)) || (acls && !json_is_array(acls)))
 		return -EPROTO;
 	s->abi = abi;
+	copy_name(s->object, sizeof(s->object), object);
 	copy_name(s->iface, sizeof(s->iface), iface);
 	copy_name(s->config, sizeof(s->config), config);
 	s->mode = mode;

@@ -167,13 +167,17 @@ static void renew_pools(void)
 	LIBBPF_OPTS(bpf_map_batch_opts, batch);
 	const size_t size = POOL_PORTS * sizeof(struct flow);
 	uint32_t pools[POOLS_MAX], count = 0;
+	struct flow_counters used;
 	int fds[POOLS_MAX];
+
+	fixture_flow_counts(&used);
 
 	for (uint32_t pool = 1; pool < POOLS_MAX; pool++) {
 		if (ip_addr_is_any(&fixture_ruleset()->pools[pool].addr))
 			continue;
 		if (flows[pool]) {
-			memset(flows[pool], 0, size);
+			if (used.created[fixture_ruleset()->pools[pool].proto])
+				memset(flows[pool], 0, size);
 			continue;
 		}
 		fds[count] = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, sizeof(struct flow),
@@ -207,6 +211,7 @@ void fixture_masquerade(enum world world, uint64_t valid_until_ns, uint32_t mtu)
 		uint32_t mtu;
 	} last;
 	struct flow_counters counters[libbpf_num_possible_cpus()];
+	uint64_t none = 0;
 	uint32_t zero = 0;
 
 	if (unchanged && last.world == world && last.valid_until_ns == valid_until_ns &&
@@ -225,6 +230,10 @@ void fixture_masquerade(enum world world, uint64_t valid_until_ns, uint32_t mtu)
 	map_clear(fixture_skel()->maps.flows_confirmed);
 	map_clear(fixture_skel()->maps.flows_new);
 	map_clear(fixture_skel()->maps.sources);
+	for (uint32_t proto = 0; proto < PROTO_COUNT; proto++)
+		cr_assert_eq(bpf_map_update_elem(bpf_map__fd(fixture_skel()->maps.confirmed),
+						 &proto, &none, 0),
+			     0);
 	memset(counters, 0, sizeof(counters));
 	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(fixture_skel()->maps.flow_counters), &zero,
 					 counters, 0),

@@ -3,7 +3,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <criterion/criterion.h>
-#include <linux/bpf.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -313,89 +312,6 @@ void ports_allow(uint16_t first, uint16_t last)
 	for (unsigned port = first; port <= last; port++)
 		for (int proto = 0; proto < PROTO_COUNT; proto++)
 			limits->ports[proto][port / 64] |= 1ULL << port % 64;
-}
-
-struct sweep_run sweep(unsigned pool, enum proto proto)
-{
-	struct sweep_run in = { .pool = pool, .proto = proto }, out = {};
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &in, .data_size_in = sizeof(in),
-		    .data_out = &out, .data_size_out = sizeof(out),
-		    .repeat = POOL_PORTS / SWEEP_ELEMENTS);
-	int fd = bpf_program__fd(fixture_skel()->progs.xdpfwd_sweep);
-
-	cr_assert_eq(bpf_prog_test_run_opts(fd, &opts), 0, "sweep: %m");
-	cr_assert_eq(opts.retval, XDP_PASS, "sweep of pool %u: %u", pool, opts.retval);
-	cr_assert_eq(out.seen, POOL_PORTS);
-	return out;
-}
-
-/* Count the entries of an index by slot. Return: how many stand for another flow, or for none. */
-static unsigned check_index(const struct bpf_map *index, uint8_t (*entries)[POOL_PORTS])
-{
-	struct flow_key key, *last = NULL;
-	unsigned wrong = 0;
-	uint32_t slot;
-
-	while (!bpf_map_get_next_key(bpf_map__fd(index), last, &key)) {
-		const struct flow *flow;
-
-		last = &key;
-		cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(index), &key, &slot), 0);
-		flow = &fixture_flows(slot >> 16)[slot & 0xffff];
-		entries[slot >> 16][slot & 0xffff]++;
-		if (flow->state == FLOW_LIVE && ip_addr_equal(&flow->client, &key.client) &&
-		    flow->client_port == key.client_port && flow->public_port == key.public_port &&
-		    flow->rule == key.rule)
-			continue;
-		cr_expect_fail("%s: slot %x is not that of %08x:%u", bpf_map__name(index), slot,
-			       ntohl(key.client.w[3]), ntohs(key.client_port));
-		wrong++;
-	}
-	return wrong;
-}
-
-/* Each record that is live has to have one entry, and no other any. Return: how many are live. */
-static unsigned check_pool(unsigned pool, const uint8_t *entries, unsigned *wrong)
-{
-	const struct flow *flows = fixture_flows(pool);
-	unsigned live = 0;
-
-	for (unsigned port = 0; port < POOL_PORTS; port++) {
-		bool is_live = flows[port].state == FLOW_LIVE;
-
-		live += is_live;
-		if (entries[port] == is_live)
-			continue;
-		cr_expect_fail("pool %u, port %u: state %u, %u entries", pool, port,
-			       flows[port].state, entries[port]);
-		++*wrong;
-	}
-	return live;
-}
-
-bool flows_check(void)
-{
-	static uint8_t entries[POOLS_MAX][POOL_PORTS];
-	const struct ruleset *rs = fixture_ruleset();
-	uint64_t live[PROTO_COUNT] = {};
-	struct flow_counters counts;
-	unsigned wrong;
-
-	memset(entries, 0, sizeof(entries));
-	wrong = check_index(fixture_skel()->maps.flows_confirmed, entries) +
-		check_index(fixture_skel()->maps.flows_new, entries);
-	for (unsigned pool = 1; pool < POOLS_MAX; pool++)
-		if (!ip_addr_is_any(&rs->pools[pool].addr))
-			live[rs->pools[pool].proto] += check_pool(pool, entries[pool], &wrong);
-	fixture_flow_counts(&counts);
-	for (int proto = 0; proto < PROTO_COUNT; proto++) {
-		if (counts.created[proto] - counts.ended[proto] == live[proto])
-			continue;
-		cr_expect_fail("protocol %d: %llu created, %llu ended, but %lu live", proto,
-			       counts.created[proto], counts.ended[proto], live[proto]);
-		wrong++;
-	}
-	return !wrong;
 }
 
 /* The number of a combination of program, family and protocol; false when @way has no such. */

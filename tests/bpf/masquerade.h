@@ -116,8 +116,9 @@ int conversation_source_flows(const struct conversation *conv);
 /* ports_allow() - masquerade may take these ports and no others */
 void ports_allow(uint16_t first, uint16_t last);
 
-/* sweep() - all of a pool; what came of it */
+/* sweep() - all of a pool; what came of it. sweep_port() - only the part with @port in it */
 struct sweep_run sweep(unsigned pool, enum proto proto);
+struct sweep_run sweep_port(unsigned pool, enum proto proto, uint16_t port);
 
 /*
  * flows_check() - all records, indices and counters fit together: each flow has one entry in one

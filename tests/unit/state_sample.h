@@ -55,6 +55,7 @@ static inline struct state *make_state(void)
 	cr_assert(state);
 	state->hooks[1].made_qdisc = true;
 	state->reload_failed = true;
+	strcpy(state->object, "0123456789abcdef0123456789abcdef");
 	return state;
 }
 

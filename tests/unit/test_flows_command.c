@@ -113,7 +113,7 @@ static struct flow_sample load_three(void)
 	flow_sample_put(tcp, 1024, 1, xmpp, 5222);
 	flow_sample_put(udp, 1025, 2, stun, 3478);
 	flow_sample_put(udp, 1026, 3, stun, 3478);
-	cr_assert_eq(loader_pin_sweep(&sample.loaded, BPFFS, "eth0"), 0);
+	cr_assert_eq(loader_pin_programs(&sample.loaded, BPFFS, "eth0"), 0);
 	return sample;
 }
 

@@ -93,6 +93,7 @@ static void expect_pools_of(const struct state *a, const struct state *b)
 static void expect_equal(const struct state *a, const struct state *b)
 {
 	cr_expect_eq(a->abi, b->abi);
+	cr_expect_str_eq(a->object, b->object);
 	cr_expect_str_eq(a->iface, b->iface);
 	cr_expect_str_eq(a->config, b->config);
 	cr_expect_eq(a->mode, b->mode);
