@@ -1,78 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Our own ICMP errors: for packets whose TTL has run out, and for those that are too long.
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <criterion/criterion.h>
 #include <linux/pkt_cls.h>
 #include <sched.h>
 #include <string.h>
-#include "errors.h"
-#include "live.h"
+#include "answers.h"
 
 TestSuite(answer, .init = fixture_init);
-TestSuite(answer_live, .init = live_init);
 
-#define MTU	    1300
 #define ANSWERS_MAX 64 /* per CPU and tick */
-
-enum answer { TTL_EXPIRED, TOO_BIG };
-
-static const uint8_t type_and_code[][FAMILY_COUNT][2] = {
-	[TTL_EXPIRED] = { { 11, 0 }, { 3, 0 } },
-	[TOO_BIG] = { { 3, 4 }, { 2, 0 } },
-};
-
-/* As if no answer had been given for a long time. */
-static void renew_rate(void)
-{
-	uint64_t counts[libbpf_num_possible_cpus()];
-	uint32_t zero = 0;
-
-	memset(counts, 0, sizeof(counts));
-	cr_assert_eq(
-		bpf_map_update_elem(bpf_map__fd(fixture_skel()->maps.answers), &zero, counts, 0), 0,
-		"%m");
-}
-
-/* Who answers: what the packet was sent to, or what its sender is known as. */
-static struct ip_addr answer_from(const struct test_case *test)
-{
-	if (test->path.in || test->talk)
-		return test->packet.dst;
-	return peer_addr(test->path.world, PEER_PUBLIC, test->family);
-}
-
-/* The answer to a packet as it has to go back to its sender. */
-static void answer_build(const struct test_case *test, enum answer answer, unsigned mtu,
-			 struct packet_buf *buf)
-{
-	const bool is_v4 = test->family == FAMILY_V4;
-	const size_t max = is_v4 ? 576 - 28 : 1280 - 48;
-	struct packet_spec outer = {
-		.frame = test->packet.frame,
-		.src = answer_from(test),
-		.dst = test->packet.src,
-		.ttl = 64,
-		.tag_count = test->packet.tag_count,
-	};
-	struct packet_buf about;
-	size_t len;
-
-	memcpy(outer.dst_mac, test->packet.src_mac, 6);
-	memcpy(outer.src_mac, test->packet.dst_mac, 6);
-	memcpy(outer.tags, test->packet.tags, sizeof(outer.tags));
-	if (is_v4) {
-		outer.patches[0] = (struct packet_patch){ LAYER_L3, 4, 2, 0 }; /* identification */
-	} else {
-		outer.patches[0] = (struct packet_patch){ LAYER_L3, 0, 2, 0x6000 };
-		outer.patches[1] = (struct packet_patch){ LAYER_L3, 2, 2, 0 }; /* flow label */
-	}
-	packet_build(&test->packet, &about);
-	len = about.end - about.l3;
-	icmp_build(&outer, type_and_code[answer][test->family][0],
-		   type_and_code[answer][test->family][1], mtu, about.data + about.l3,
-		   len < max ? len : max, buf);
-}
 
 static void run_answer(struct test_case *test, enum answer answer, unsigned mtu, const char *detail)
 {
@@ -86,7 +22,7 @@ static void run_answer(struct test_case *test, enum answer answer, unsigned mtu,
 	snprintf(test->detail, sizeof(test->detail), "%s", detail);
 	packet_build(&test->packet, &in);
 	answer_build(test, answer, mtu, &expected);
-	renew_rate();
+	answers_renew();
 	fixture_counts(&before);
 	action = case_try(test, &in, &out, &reason);
 	fixture_counts(&after);
@@ -98,38 +34,6 @@ static void run_answer(struct test_case *test, enum answer answer, unsigned mtu,
 		case_fail(test, "%s", diff);
 	if (memcmp(before.forwards, after.forwards, sizeof(before.forwards)) != 0)
 		case_fail(test, "counted as traffic of a forward");
-}
-
-static void (*each_body)(struct test_case *test);
-
-static void each_preserved(struct test_case *test)
-{
-	each_body(test);
-}
-
-static void each_masqueraded(struct conversation *conv)
-{
-	conversation_open(conv);
-	for (int dir = 0; dir < DIR_COUNT; dir++) {
-		struct test_case test = conversation_case(conv, dir, TCP_ACK);
-
-		each_body(&test);
-	}
-}
-
-static void answer_for_each(void (*body)(struct test_case *test))
-{
-	each_body = body;
-	case_for_each(each_preserved);
-	conversation_for_each(each_masqueraded);
-}
-
-static void set_length(struct test_case *test, size_t len)
-{
-	size_t headers =
-		(test->family == FAMILY_V4 ? 20 : 40) + (test->proto == PROTO_TCP ? 20 : 8);
-
-	test->packet.payload = len - headers;
 }
 
 /* What a test run knows of packets without Ethernet is too little: those are tested live. */
@@ -174,16 +78,6 @@ Test(answer, left_to_tc)
 	case_for_each(left_to_tc);
 }
 
-static void set_mtus(unsigned device, unsigned near)
-{
-	struct ruleset *rs = fixture_ruleset();
-
-	for (unsigned i = 0; i < DEVICES_MAX; i++)
-		rs->devices[i].mtu = device;
-	for (unsigned i = 0; i < NEXTHOPS_MAX; i++)
-		rs->nexthops[i].mtu = near;
-}
-
 /* Longer by one byte than what the next hop, or the device where there is none, can carry. */
 static void oversize(struct test_case *test)
 {
@@ -193,9 +87,9 @@ static void oversize(struct test_case *test)
 
 	if (test->program == PROGRAM_TC_L3)
 		return;
-	set_mtus(MTU, MTU - 20);
+	answer_set_mtus(MTU, MTU - 20);
 	test->packet.frag = test->family == FAMILY_V4 ? 0x4000 : 0;
-	set_length(test, mtu + 1);
+	answer_set_length(test, mtu + 1);
 	if (test->program == PROGRAM_XDP) {
 		if (reason == REASON_FORWARDED && test->path.in) {
 			test->reason = REASON_TOO_BIG;
@@ -204,7 +98,7 @@ static void oversize(struct test_case *test)
 		return;
 	}
 	run_answer(test, TOO_BIG, mtu, "oversize by one");
-	set_length(test, 1500);
+	answer_set_length(test, 1500);
 	run_answer(test, TOO_BIG, mtu, "oversize by many");
 	test->packet.padding = 9;
 	run_answer(test, TOO_BIG, mtu, "oversize, with padding");
@@ -224,14 +118,14 @@ static void fitting(struct test_case *test)
 {
 	if (test->program == PROGRAM_XDP)
 		return;
-	set_mtus(MTU, test->path.in ? MTU - 20 : 100);
+	answer_set_mtus(MTU, test->path.in ? MTU - 20 : 100);
 	test->packet.frag = test->family == FAMILY_V4 ? 0x4000 : 0;
-	set_length(test, test->path.in ? MTU - 20 : MTU);
+	answer_set_length(test, test->path.in ? MTU - 20 : MTU);
 	case_run(test, "just fits");
 	test->packet.padding = 30;
 	case_run(test, "just fits, with padding");
 	test->packet.padding = 0;
-	set_mtus(0, 0);
+	answer_set_mtus(0, 0);
 	case_run(test, "no MTU is known");
 }
 
@@ -246,8 +140,8 @@ static void into_tunnel(struct test_case *test)
 	if (test->family != FAMILY_V4 || !dev_is_l3(test->path.egress) ||
 	    test->program == PROGRAM_XDP)
 		return;
-	set_mtus(MTU, MTU);
-	set_length(test, 1500);
+	answer_set_mtus(MTU, MTU);
+	answer_set_length(test, 1500);
 	case_run(test, "without DF");
 }
 
@@ -266,9 +160,9 @@ static void segments(struct test_case *test)
 	test->packet.frag = test->family == FAMILY_V4 ? 0x4000 : 0;
 	test->packet.payload = 3000;
 	test->gso_segs = 30;
-	set_mtus(headers + 100, headers + 100);
+	answer_set_mtus(headers + 100, headers + 100);
 	case_run(test, "segments that fit");
-	set_mtus(headers + 99, headers + 99);
+	answer_set_mtus(headers + 99, headers + 99);
 	run_answer(test, TOO_BIG, headers + 99, "segments that do not fit");
 }
 
@@ -282,7 +176,7 @@ static void unanswered(struct test_case *test)
 {
 	if (test->program != PROGRAM_TC)
 		return;
-	renew_rate();
+	answers_renew();
 	test->packet.ttl = 1;
 	test->packet.tag_count = 1;
 	test->packet.tags[0].tpid = 0x8100;
@@ -363,7 +257,7 @@ Test(answer, rate)
 	case_init(&test, path_find("in pub>home"), PROGRAM_TC, FAMILY_V4, PROTO_UDP);
 	test.packet.ttl = 1;
 	packet_build(&test.packet, &in);
-	renew_rate();
+	answers_renew();
 	begin = fixture_now_ns() - 20000000; /* the programs' clock is coarse */
 	for (unsigned i = 0; i < burst; i++) {
 		struct packet_buf out;
@@ -378,93 +272,4 @@ Test(answer, rate)
 	cr_assert_geq(answered, ANSWERS_MAX);
 	cr_assert_leq(answered, ticks * ANSWERS_MAX, "%u answers in %u ticks", answered, ticks);
 	cr_assert_lt(answered, burst);
-}
-
-/* The answer comes back by the device that the packet came from. */
-static void live_answer(struct test_case *test, enum answer answer, unsigned mtu,
-			const struct virtio_net_hdr *offload, const char *detail)
-{
-	struct packet_buf in, expected, actual;
-	struct virtio_net_hdr left;
-	char diff[1024];
-
-	snprintf(test->detail, sizeof(test->detail), "%s", detail);
-	packet_build(&test->packet, &in);
-	answer_build(test, answer, mtu, &expected);
-	renew_rate();
-	live_send(test->path.ingress, &in, offload);
-	if (!live_receive(test->path.ingress, &actual, &left))
-		case_fail(test, "live: nothing came back");
-	else if (packet_diff(&expected, actual.data, actual.len, diff, sizeof(diff)))
-		case_fail(test, "live: %s", diff);
-	else if (left.gso_type != VIRTIO_NET_HDR_GSO_NONE)
-		case_fail(test, "live: to be cut into segments");
-}
-
-static void on_the_cable(struct test_case *test)
-{
-	const struct packet_spec whole = test->packet;
-	const bool is_v4 = test->family == FAMILY_V4;
-
-	if (test->program == PROGRAM_XDP)
-		return;
-	set_mtus(MTU, MTU);
-	test->packet.ttl = 1;
-	live_answer(test, TTL_EXPIRED, 0, NULL, "TTL");
-	test->packet.payload = 1400;
-	live_answer(test, TTL_EXPIRED, 0, NULL, "TTL, long");
-	test->packet = whole;
-	test->packet.frag = is_v4 ? 0x4000 : 0;
-	set_length(test, MTU + 1);
-	live_answer(test, TOO_BIG, MTU, NULL, "oversize");
-	if (test->program == PROGRAM_TC_L3)
-		return;
-	test->packet.tag_count = 1;
-	test->packet.tags[0].tpid = 0x8100;
-	test->packet.tags[0].tci = 7;
-	live_answer(test, TOO_BIG, MTU, NULL, "oversize, tagged");
-	set_length(test, 400);
-	test->packet.ttl = 1;
-	live_answer(test, TTL_EXPIRED, 0, NULL, "TTL, tagged");
-}
-
-Test(answer_live, each_device)
-{
-	answer_for_each(on_the_cable);
-}
-
-/* A super-packet that is answered whole must not be cut into segments any more. */
-static void super_packet(struct test_case *test)
-{
-	const bool is_v4 = test->family == FAMILY_V4;
-	struct virtio_net_hdr offload = {
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.gso_type = is_v4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6,
-		.gso_size = 100,
-		.hdr_len = (test->program == PROGRAM_TC_L3 ? 0 : 14) + (is_v4 ? 40 : 60),
-		.csum_start = (test->program == PROGRAM_TC_L3 ? 0 : 14) + (is_v4 ? 20 : 40),
-		.csum_offset = 16,
-	};
-	struct packet_buf in, actual;
-	struct virtio_net_hdr left;
-
-	if (test->proto != PROTO_TCP || test->program == PROGRAM_XDP)
-		return;
-	test->packet.partial = true;
-	test->packet.ttl = 1;
-	test->packet.payload = 300;
-	packet_build(&test->packet, &in);
-	renew_rate();
-	live_send(test->path.ingress, &in, &offload);
-	if (!live_receive(test->path.ingress, &actual, &left))
-		case_fail(test, "live: nothing came back");
-	else if (actual.len != in.len + (is_v4 ? 28 : 48))
-		case_fail(test, "live: %zu bytes about %zu", actual.len, in.len);
-	else if (left.gso_type != VIRTIO_NET_HDR_GSO_NONE)
-		case_fail(test, "live: to be cut into segments");
-}
-
-Test(answer_live, super_packet)
-{
-	case_for_each(super_packet);
 }
