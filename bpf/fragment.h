@@ -60,10 +60,13 @@ static __always_inline int fragment_name(struct __sk_buff *skb, struct track *t,
 	struct ipv6hdr *ip6 = data + bound(TC_L3_OFF(how), L3_OFFSET_MASK);
 	struct frag_hdr *frag = (void *)(ip6 + 1);
 	struct iphdr *ip = (void *)ip6;
+	__u32 room = skb->len - TC_L3_OFF(how);
 
 	key->number = 0;
 	if (!(how & TC_IS_V6)) {
 		if ((void *)(ip + 1) > data_end)
+			return -1;
+		if (bpf_ntohs(ip->tot_len) > room || bpf_ntohs(ip->tot_len) < ip->ihl * 4U)
 			return -1;
 		key->src = ip_addr_from_v4(ip->saddr);
 		key->dst = ip_addr_from_v4(ip->daddr);
@@ -71,7 +74,10 @@ static __always_inline int fragment_name(struct __sk_buff *skb, struct track *t,
 		key->proto = ip->protocol;
 		return ip->ttl;
 	}
-	if ((void *)(frag + 1) > data_end || ip6->nexthdr != IPPROTO_FRAGMENT)
+	if ((void *)(frag + 1) > data_end || ip6->nexthdr != IPPROTO_FRAGMENT ||
+	    !(frag->frag_off & bpf_htons(0xfff9)) ||
+	    bpf_ntohs(ip6->payload_len) + sizeof(*ip6) > room ||
+	    bpf_ntohs(ip6->payload_len) < sizeof(*frag))
 		return -1;
 	key->src = addr_load(&ip6->saddr);
 	key->dst = addr_load(&ip6->daddr);
