@@ -159,7 +159,7 @@ __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 	struct ruleset *rs = ruleset_get();
 	struct track *t = track_get();
 	struct flow_key old = {};
-	bool was_live, was_confirmed;
+	bool was_live, was_confirmed, was_over, is_its;
 	enum slot_use use;
 	__u32 idle;
 
@@ -168,7 +168,9 @@ __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 	bpf_spin_lock(&lock->lock);
 	use = slot_use(rs, flow, &t->key, t->proto, now);
 	idle = flow_idle(flow, now);
+	is_its = use == SLOT_ITS;
 	was_live = flow->state == FLOW_LIVE;
+	was_over = flow_is_over(flow, rule_get(rs, flow->rule), t->proto, now);
 	was_confirmed = flow->half[DIR_IN].flags & FLOW_CONFIRMED;
 	if (use >= SLOT_FREE || (weak && use == SLOT_WEAK)) {
 		old.client = flow->client;
@@ -182,7 +184,7 @@ __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 	if (use != SLOT_ITS)
 		return use == SLOT_WEAK ? 2 + (idle & 0xffffff) : 1;
 	if (was_live)
-		flow_forget(rs, &old, slot, t->proto, was_confirmed, !weak);
+		flow_forget(rs, &old, slot, t->proto, was_confirmed, was_over, is_its);
 	return 0;
 }
 

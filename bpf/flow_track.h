@@ -100,7 +100,8 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 	if (!t->quiet && t->proto == PROTO_TCP && (t->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
 	    (flow_is_closed(flow) || flow_is_reset(flow)))
 		flow_reopen(rs, flow, t);
-	if (!t->quiet && !(flow->half[DIR_IN].flags & FLOW_CONFIRMED) &&
+	/* What was closed before it was confirmed stays where it can give way. */
+	if (!t->quiet && !(flow->half[DIR_IN].flags & FLOW_CONFIRMED) && !flow_is_closed(flow) &&
 	    flow_is_answered(flow, t)) {
 		reason = reason_of(flow_confirm(0));
 		if (reason)

@@ -57,7 +57,7 @@ __noinline int sweep_flow(__u32 slot, __u32 proto, __u32 now)
 	bpf_spin_unlock(&lock->lock);
 	if (!(ended | over))
 		return SWEPT_KEPT;
-	flow_forget(rs, &key, slot, proto, confirmed, over);
+	flow_forget(rs, &key, slot, proto, confirmed, over, false);
 	flow->state = FLOW_FREE;
 	return over ? SWEPT_EXPIRED : SWEPT_ENDED;
 }
