@@ -133,6 +133,7 @@ static void pushed_out(struct conversation *conv)
 {
 	int fd = bpf_map__fd(fixture_skel()->maps.flows_new);
 	struct conversation other = conversation_other(conv, 1);
+	struct flow_counters counts;
 	struct flow_key key;
 	uint16_t port;
 
@@ -152,6 +153,8 @@ static void pushed_out(struct conversation *conv)
 	conversation_open(&other);
 	cr_expect_eq(other.talk.port, port);
 	flows_check();
+	fixture_flow_counts(&counts);
+	cr_expect_eq(counts.expired[conv->proto], 0, "its time was not over");
 }
 
 Test(masquerade_states, pushed_out)
