@@ -163,10 +163,12 @@ bench: $(BUILD)/xdpfwd $(BENCH_BINS)
 bench-quick: $(BUILD)/xdpfwd $(BENCH_BINS)
 	$(Q)tests/perf/bench.py --quick
 
-## fuzz       fuzz the config for FUZZ_SECONDS (60)
+## fuzz       fuzz the config for FUZZ_SECONDS (60), the programs with FUZZ_PACKETS (5000000; root)
 FUZZ_SECONDS ?= 60
-fuzz: $(BUILD)/xdpfwd.skel.h
+FUZZ_PACKETS ?= 5000000
+fuzz: $(BUILD)/xdpfwd.skel.h $(BUILD)/test-bpf
 	$(Q)scripts/fuzz.sh $(FUZZ_SECONDS)
+	$(Q)FUZZ_PACKETS=$(FUZZ_PACKETS) $(BUILD)/test-bpf --filter 'fuzz/*'
 
 ## lint       layers, format, clang-tidy, cppcheck, shellcheck
 lint: $(BUILD)/xdpfwd.skel.h

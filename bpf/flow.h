@@ -5,9 +5,6 @@
 
 #include "lookup.h"
 
-/* How far a client's acknowledgement may be ahead of the backend's SYN and still confirm a flow. */
-#define CONFIRM_WINDOW (1 << 20)
-
 /* flow_now() - the time in ticks */
 static __always_inline __u32 flow_now(void)
 {
@@ -44,13 +41,13 @@ static __always_inline __u32 flow_idle(const struct flow *flow, __u32 now)
 /* flow_is_closed() - TCP: both sides have sent a FIN */
 static __always_inline bool flow_is_closed(const struct flow *flow)
 {
-	return flow->half[DIR_IN].flags & flow->half[DIR_OUT].flags & FLOW_FIN;
+	return flow->flags[DIR_IN] & flow->flags[DIR_OUT] & FLOW_FIN;
 }
 
 /* flow_is_reset() - TCP: one side has sent a RST and nothing since */
 static __always_inline bool flow_is_reset(const struct flow *flow)
 {
-	return (flow->half[DIR_IN].flags | flow->half[DIR_OUT].flags) & FLOW_RST;
+	return (flow->flags[DIR_IN] | flow->flags[DIR_OUT]) & FLOW_RST;
 }
 
 /*
@@ -64,8 +61,8 @@ static __always_inline __u32 flow_timeout(const struct flow *flow, const struct 
 	if (proto == PROTO_UDP)
 		return rule->timeout[TIMEOUT_UDP];
 	/* One that was opened again waits for the backend first. */
-	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) ||
-	    !(flow->half[DIR_OUT].flags & FLOW_SEEN) || flow_is_closed(flow) || flow_is_reset(flow))
+	if (!(flow->flags[DIR_IN] & FLOW_CONFIRMED) || !(flow->flags[DIR_OUT] & FLOW_SEEN) ||
+	    flow_is_closed(flow) || flow_is_reset(flow))
 		return rule->timeout[TIMEOUT_TCP_TRANSITORY];
 	return rule->timeout[TIMEOUT_TCP_ESTABLISHED];
 }
@@ -92,8 +89,7 @@ static __always_inline void count_flow(__u32 slot, enum direction dir, __u32 pac
 
 	if (!flow)
 		return;
-	flow->half[dir].packets += packets;
-	flow->half[dir].bytes += bytes;
+	flow_half_add(&flow->half[dir], packets, bytes);
 }
 
 #endif

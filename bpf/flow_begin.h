@@ -124,8 +124,7 @@ static __always_inline enum slot_use slot_use(struct ruleset *rs, const struct f
 	if (idle > QUARANTINE &&
 	    (flow->state == FLOW_FREE || flow_is_over(flow, rule_get(rs, flow->rule), proto, now)))
 		return SLOT_FREE;
-	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) ||
-	    (idle > QUARANTINE && flow_is_closed(flow)))
+	if (!(flow->flags[DIR_IN] & FLOW_CONFIRMED) || (idle > QUARANTINE && flow_is_closed(flow)))
 		return SLOT_WEAK;
 	return SLOT_KEPT;
 }
@@ -139,6 +138,8 @@ static __always_inline void slot_write(struct flow *flow, const struct flow_key 
 	flow->rule = key->rule;
 	flow->created_at = now;
 	flow->ack = 0;
+	flow->flags[DIR_IN] = 0;
+	flow->flags[DIR_OUT] = 0;
 	flow->half[DIR_IN] = (struct flow_half){ .seen_at = now };
 	flow->half[DIR_OUT] = (struct flow_half){ .seen_at = now };
 	flow->state = FLOW_LIVE;
@@ -159,7 +160,7 @@ __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 	struct ruleset *rs = ruleset_get();
 	struct track *t = track_get();
 	struct flow_key old = {};
-	bool was_live, was_confirmed;
+	bool was_live, was_confirmed, was_over, is_its;
 	enum slot_use use;
 	__u32 idle;
 
@@ -168,8 +169,10 @@ __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 	bpf_spin_lock(&lock->lock);
 	use = slot_use(rs, flow, &t->key, t->proto, now);
 	idle = flow_idle(flow, now);
+	is_its = use == SLOT_ITS;
 	was_live = flow->state == FLOW_LIVE;
-	was_confirmed = flow->half[DIR_IN].flags & FLOW_CONFIRMED;
+	was_over = flow_is_over(flow, rule_get(rs, flow->rule), t->proto, now);
+	was_confirmed = flow->flags[DIR_IN] & FLOW_CONFIRMED;
 	if (use >= SLOT_FREE || (weak && use == SLOT_WEAK)) {
 		old.client = flow->client;
 		old.client_port = flow->client_port;
@@ -182,7 +185,7 @@ __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 	if (use != SLOT_ITS)
 		return use == SLOT_WEAK ? 2 + (idle & 0xffffff) : 1;
 	if (was_live)
-		flow_forget(rs, &old, slot, t->proto, was_confirmed, !weak);
+		flow_forget(rs, &old, slot, t->proto, was_confirmed, was_over, is_its);
 	return 0;
 }
 

@@ -47,14 +47,17 @@ static __always_inline void flow_unconfirm(struct ruleset *rs, const struct ip_a
  * @key, @slot:  which flow it was, and where
  * @confirmed:   it was
  * @expired:     its time was over, rather than it having been ended
+ * @again:       its client begins it again in the same slot: an entry among the new flows stays
+ *               right all the time, and another CPU may be looking for it
  */
 static __always_inline void flow_forget(struct ruleset *rs, const struct flow_key *key, __u32 slot,
-					__u8 proto, bool confirmed, bool expired)
+					__u8 proto, bool confirmed, bool expired, bool again)
 {
 	struct flow_counters *counters = flow_counters_get();
 
 	index_remove(&flows_confirmed, key, slot);
-	index_remove(&flows_new, key, slot);
+	if (!again)
+		index_remove(&flows_new, key, slot);
 	if (counters) {
 		counters->ended[proto & 1]++;
 		counters->expired[proto & 1] += expired;

@@ -34,20 +34,20 @@ static __always_inline struct flow *flow_find(struct track *t, const struct rule
 static __always_inline void flow_reopen(struct ruleset *rs, struct flow *flow,
 					const struct track *t)
 {
-	__u8 kept = flow->half[DIR_IN].flags & FLOW_CONFIRMED;
+	__u8 kept = flow->flags[DIR_IN] & FLOW_CONFIRMED;
 
 	if (kept && flow_is_closed(flow)) {
 		flow_unconfirm(rs, &t->key.client, t->proto);
 		kept = 0;
 	}
-	flow->half[DIR_IN].flags = kept;
-	flow->half[DIR_OUT].flags = 0;
+	flow->flags[DIR_IN] = kept;
+	flow->flags[DIR_OUT] = 0;
 }
 
 /* flow_is_answered() - is this the client's answer to the backend's first reply? */
 static __always_inline bool flow_is_answered(const struct flow *flow, const struct track *t)
 {
-	__u8 out = flow->half[DIR_OUT].flags;
+	__u8 out = flow->flags[DIR_OUT];
 
 	if (!(out & FLOW_SEEN))
 		return false;
@@ -56,7 +56,7 @@ static __always_inline bool flow_is_answered(const struct flow *flow, const stru
 	if ((t->tcp & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
 		return false;
 	/* Who only guesses does not know what the backend has sent. */
-	return !(out & FLOW_SYN) || t->ack - flow->ack < CONFIRM_WINDOW;
+	return !(out & FLOW_SYN) || (__u16)t->ack == flow->ack;
 }
 
 /* flow_closed() - both sides are done: it may give way from now on, should that be needed */
@@ -70,16 +70,15 @@ static __always_inline void flow_closed(struct track *t)
 static __always_inline void flow_note(struct flow *flow, struct track *t, const enum direction dir,
 				      __u32 now)
 {
-	struct flow_half *half = &flow->half[dir];
-	__u8 flags = half->flags | (dir == DIR_OUT ? FLOW_SEEN : 0);
+	__u8 flags = flow->flags[dir] | (dir == DIR_OUT ? FLOW_SEEN : 0);
 	bool was_closed = flow_is_closed(flow);
 
-	half->seen_at = now;
+	flow->half[dir].seen_at = now;
 	if (t->proto == PROTO_TCP)
 		flags = flow_tcp_flags(flags, t->tcp);
-	if (flags == half->flags)
+	if (flags == flow->flags[dir])
 		return;
-	half->flags = flags;
+	flow->flags[dir] = flags;
 	if (!was_closed && flow_is_closed(flow))
 		flow_closed(t);
 }
@@ -100,12 +99,13 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 	if (!t->quiet && t->proto == PROTO_TCP && (t->tcp & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
 	    (flow_is_closed(flow) || flow_is_reset(flow)))
 		flow_reopen(rs, flow, t);
-	if (!t->quiet && !(flow->half[DIR_IN].flags & FLOW_CONFIRMED) &&
+	/* What was closed before it was confirmed stays where it can give way. */
+	if (!t->quiet && !(flow->flags[DIR_IN] & FLOW_CONFIRMED) && !flow_is_closed(flow) &&
 	    flow_is_answered(flow, t)) {
 		reason = reason_of(flow_confirm(0));
 		if (reason)
 			return reason;
-		flow->half[DIR_IN].flags |= t->confirmed ? FLOW_CONFIRMED : 0;
+		flow->flags[DIR_IN] |= t->confirmed ? FLOW_CONFIRMED : 0;
 	}
 	if (!t->quiet)
 		flow_note(flow, t, DIR_IN, now);
@@ -127,8 +127,7 @@ static __always_inline void track_reply(struct flow *flow, struct track *t, __u3
 	if (t->tcp & TCP_SYN)
 		flow->ack = t->seq + 1;
 	/* An answered flow is not one of the flood that pushes it out. */
-	if (!(flow->half[DIR_IN].flags & FLOW_CONFIRMED) &&
-	    !bpf_map_lookup_elem(&flows_new, &t->key))
+	if (!(flow->flags[DIR_IN] & FLOW_CONFIRMED) && !bpf_map_lookup_elem(&flows_new, &t->key))
 		bpf_map_update_elem(&flows_new, &t->key, &t->slot, BPF_NOEXIST);
 	flow_note(flow, t, DIR_OUT, now);
 }

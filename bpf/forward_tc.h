@@ -64,7 +64,7 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, c
 	scratch->to = pkt.src;
 	scratch->mtu = 0;
 	scratch->l3_len = pkt.l3_len;
-	reason = check_acl(rs, &pkt, &match) ?: check_l4(data, data_end, &pkt, family) ?: check_sum(data, data_end, &pkt, family);
+	reason = check_acl(rs, &pkt, &match) ?: check_packet(data, data_end, &pkt, family);
 	if (reason)
 		return reason;
 	scratch->reject = rule_get(rs, match.in)->reject;
@@ -77,6 +77,10 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, c
 	if (reason)
 		return reason;
 	reason = tc_check_size(skb, rs, &pkt, &match, egress, scratch, family);
+	if (!reason && pkt.is_fragment) {
+		fragment_remember(skb, match.in, match.out, match.slot);
+		reason = reason_of(tc_release(skb, pkt.l3_off));
+	}
 	if (reason)
 		return reason;
 	reason = tc_prepare(skb, &pkt, egress, is_l3);
@@ -91,11 +95,6 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, c
 		return reason;
 	count_match(rs, &match, tc_segments(skb, &pkt), pkt.l3_len);
 	scratch->action = tc_send(egress, &hop, scratch);
-	if (pkt.is_fragment) {
-		fragment_remember(skb, match.in, match.out, match.slot);
-		if (egress->is_l3 || hop.has_mac)
-			tc_release(skb, pkt.l3_off, egress->ifindex, family);
-	}
 	return REASON_FORWARDED;
 }
 

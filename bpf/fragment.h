@@ -60,10 +60,13 @@ static __always_inline int fragment_name(struct __sk_buff *skb, struct track *t,
 	struct ipv6hdr *ip6 = data + bound(TC_L3_OFF(how), L3_OFFSET_MASK);
 	struct frag_hdr *frag = (void *)(ip6 + 1);
 	struct iphdr *ip = (void *)ip6;
+	__u32 room = skb->len - TC_L3_OFF(how);
 
 	key->number = 0;
 	if (!(how & TC_IS_V6)) {
 		if ((void *)(ip + 1) > data_end)
+			return -1;
+		if (bpf_ntohs(ip->tot_len) > room || bpf_ntohs(ip->tot_len) < ip->ihl * 4U)
 			return -1;
 		key->src = ip_addr_from_v4(ip->saddr);
 		key->dst = ip_addr_from_v4(ip->daddr);
@@ -71,7 +74,10 @@ static __always_inline int fragment_name(struct __sk_buff *skb, struct track *t,
 		key->proto = ip->protocol;
 		return ip->ttl;
 	}
-	if ((void *)(frag + 1) > data_end || ip6->nexthdr != IPPROTO_FRAGMENT)
+	if ((void *)(frag + 1) > data_end || ip6->nexthdr != IPPROTO_FRAGMENT ||
+	    !(frag->frag_off & bpf_htons(0xfff9)) ||
+	    bpf_ntohs(ip6->payload_len) + sizeof(*ip6) > room ||
+	    bpf_ntohs(ip6->payload_len) < sizeof(*frag))
 		return -1;
 	key->src = addr_load(&ip6->saddr);
 	key->dst = addr_load(&ip6->daddr);
@@ -103,18 +109,35 @@ static __always_inline bool fragment_may_be_ours(struct ruleset *rs, const struc
 	return ip_addr_equal(&to->addr, &key->dst) || ip_addr_equal(&from->addr, &key->src);
 }
 
+/* fragment_put() - make a packet of these bytes, behind its link-layer header; 0 or an error */
+static __always_inline long fragment_put(struct __sk_buff *skb, __u32 l3_off, struct held *held)
+{
+	__u32 len = bound(held->len - 1, HELD_BYTES - 1) + 1;
+
+	return bpf_skb_change_tail(skb, l3_off + len, 0)
+		       ?: bpf_skb_store_bytes(skb, l3_off, held->bytes, len, BPF_F_RECOMPUTE_CSUM);
+}
+
+/* fragment_take() - the other way round */
+static __always_inline long fragment_take(struct __sk_buff *skb, __u32 l3_off, struct held *held)
+{
+	__u32 len = skb->len - l3_off;
+
+	if (len > HELD_BYTES || !len)
+		return -1;
+	held->len = len;
+	return bpf_skb_load_bytes(skb, l3_off, held->bytes, bound(len - 1, HELD_BYTES - 1) + 1);
+}
+
 /* fragment_hold() - keep a copy until the first fragment comes; the host sees it, too */
 static __always_inline enum reason fragment_hold(struct __sk_buff *skb, struct ruleset *rs,
 						 struct track *t, __u32 l3_off, __u32 ttl)
 {
-	__u32 zero = 0, len = skb->len - l3_off;
+	__u32 zero = 0;
 	struct held *room = bpf_map_lookup_elem(&fragment_room, &zero);
 
-	if (!room || !fragment_may_be_ours(rs, &t->fragment) || len > HELD_BYTES || !len)
+	if (!room || !fragment_may_be_ours(rs, &t->fragment) || fragment_take(skb, l3_off, room))
 		return REASON_FRAGMENT;
-	if (bpf_skb_load_bytes(skb, l3_off, room->bytes, bound(len - 1, HELD_BYTES - 1) + 1))
-		return REASON_FRAGMENT;
-	room->len = len;
 	room->ttl = ttl;
 	room->seen_at = flow_now();
 	for (__u32 i = 0; i < HELD_MAX; i++) {
@@ -192,46 +215,38 @@ __noinline int tc_fragment_v6(struct __sk_buff *skb, __u32 how)
 }
 
 /*
- * tc_release() - after a first fragment has been rewritten: send it, and then, in its buffer and
- * with its link-layer header, those that were kept
- * @l3_off:  where the IP header is now
- * @ifindex: egress device
+ * tc_release() - when it is known where a first fragment goes, and before it is changed: let those
+ * that were kept come in once more, behind it
+ * @l3_off: where the IP header is
  *
- * Return: 0 when nothing was kept, else 1 with track.action set for the last of them.
+ * Each of them is made in the buffer of the first one, which in the end is as it was.
+ *
+ * Return: 0, or REASON_REWRITE_FAILED.
  */
-__noinline int tc_release(struct __sk_buff *skb, __u32 l3_off, __u32 ifindex, __u32 family)
+__noinline int tc_release(struct __sk_buff *skb, __u32 l3_off)
 {
+	__u32 zero = 0, released = 0;
+	struct held *room = bpf_map_lookup_elem(&fragment_room, &zero), *held;
 	struct track *t = track_get();
-	struct packet pkt = {};
-	int released = 0;
 
-	if (!t)
+	l3_off &= L3_OFFSET_MASK;
+	if (!t || !room || !bpf_map_lookup_elem(&fragments_held, &t->fragment) ||
+	    fragment_take(skb, l3_off, room))
 		return 0;
 	for (__u32 i = 0; i < HELD_MAX; i++) {
-		struct held *held;
-		__u32 len;
-
 		t->fragment.number = i;
 		held = bpf_map_lookup_elem(&fragments_held, &t->fragment);
-		if (!held || flow_now() - held->seen_at > FRAGMENT_TIME || held->ttl <= 1)
-			break;
-		len = bound(held->len - 1, HELD_BYTES - 1) + 1;
-		pkt.l3_off = l3_off;
-		pkt.ttl = held->ttl;
-		/* What is in the buffer goes first; a failure costs this packet, not the host. */
-		if (bpf_clone_redirect(skb, ifindex, 0) ||
-		    bpf_skb_change_tail(skb, l3_off + len, 0) ||
-		    bpf_skb_store_bytes(skb, l3_off, held->bytes, len, 0))
-			return released;
-		if (family == AF_INET ? tc_store_ipv4(skb, &pkt, &t->edit)
-				      : tc_store_ipv6(skb, &pkt, &t->edit))
-			return released;
+		if (!held)
+			continue;
+		if (flow_now() - held->seen_at <= FRAGMENT_TIME) {
+			if (fragment_put(skb, l3_off, held))
+				return REASON_REWRITE_FAILED;
+			bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS);
+			released++;
+		}
 		bpf_map_delete_elem(&fragments_held, &t->fragment);
-		released = 1;
 	}
-	if (released)
-		t->action = bpf_redirect(ifindex, 0);
-	return released;
+	return released && fragment_put(skb, l3_off, room) ? REASON_REWRITE_FAILED : 0;
 }
 
 #endif

@@ -74,7 +74,7 @@ __noinline int mss_step(__u32 at, __u32 len)
 	size = t->bytes[(at + 1) & 63];
 	if (kind == TCP_OPTION_NOP)
 		return at + 1;
-	if (kind == TCP_OPTION_END || size < 2)
+	if (kind == TCP_OPTION_END || size < 2 || at + size > len)
 		return 0;
 	return kind == TCP_OPTION_MSS && size == TCP_MSS_LEN ? MSS_FOUND + at + 2 : at + size;
 }

@@ -46,7 +46,7 @@ __noinline int sweep_flow(__u32 slot, __u32 proto, __u32 now)
 	key.client_port = flow->client_port;
 	key.public_port = flow->public_port;
 	key.rule = flow->rule;
-	confirmed = flow->half[DIR_IN].flags & FLOW_CONFIRMED;
+	confirmed = flow->flags[DIR_IN] & FLOW_CONFIRMED;
 	ended = flow->state == FLOW_ENDED ||
 		(flow->state == FLOW_LIVE && !rule_is_kept(rs, flow, proto));
 	over = !ended && flow->state == FLOW_LIVE &&
@@ -57,7 +57,7 @@ __noinline int sweep_flow(__u32 slot, __u32 proto, __u32 now)
 	bpf_spin_unlock(&lock->lock);
 	if (!(ended | over))
 		return SWEPT_KEPT;
-	flow_forget(rs, &key, slot, proto, confirmed, over);
+	flow_forget(rs, &key, slot, proto, confirmed, over, false);
 	flow->state = FLOW_FREE;
 	return over ? SWEPT_EXPIRED : SWEPT_ENDED;
 }

@@ -75,6 +75,17 @@ static __always_inline enum reason check_l4(void *data, void *data_end, struct p
 	return 0;
 }
 
+/* check_packet() - check_l4() and check_sum(); nobody answers to a damaged header */
+static __always_inline enum reason check_packet(void *data, void *data_end, struct packet *pkt,
+						const int family)
+{
+	enum reason reason = check_l4(data, data_end, pkt, family);
+
+	if (reason && reason != REASON_TTL_EXPIRED)
+		return reason;
+	return check_sum(data, data_end, pkt, family) ?: reason;
+}
+
 /* translate_rules() - apply the matched rules to the tuple */
 static __always_inline void translate_rules(struct ruleset *rs, const struct packet *pkt,
 					    const struct match *match, struct edit *edit)

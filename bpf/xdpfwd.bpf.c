@@ -29,9 +29,14 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 		return reason;
 	if (!xdp_is_to_us(data, data_end, device_get(rs, ingress)))
 		return REASON_OTHER_HOST;
-	reason = check_acl(rs, &pkt, &match) ?: check_l4(data, data_end, &pkt, family) ?: check_sum(data, data_end, &pkt, family);
-	if (reason) /* TC answers */
-		return reason == REASON_TTL_EXPIRED ? REASON_LEFT_TO_TC : reason;
+	reason = check_acl(rs, &pkt, &match);
+	if (reason)
+		return reason;
+	if (pkt.ttl <= 1) /* TC answers */
+		return REASON_LEFT_TO_TC;
+	reason = check_l4(data, data_end, &pkt, family) ?: check_sum(data, data_end, &pkt, family);
+	if (reason)
+		return reason;
 	if (is_syn(&pkt))
 		reason = mss_check_xdp(data, data_end, rs, &pkt, &match, family);
 	reason = reason ?: xdp_can_send(rs, &match) ?: translate(rs, data, data_end, &pkt, &match, &edit);

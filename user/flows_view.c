@@ -25,17 +25,17 @@ static uint32_t seconds(uint32_t ticks)
 
 static bool is_confirmed(const struct flow *flow)
 {
-	return flow->half[DIR_IN].flags & FLOW_CONFIRMED;
+	return flow->flags[DIR_IN] & FLOW_CONFIRMED;
 }
 
 static int sides_with(const struct flow *flow, uint8_t flag)
 {
-	return !!(flow->half[DIR_IN].flags & flag) + !!(flow->half[DIR_OUT].flags & flag);
+	return !!(flow->flags[DIR_IN] & flag) + !!(flow->flags[DIR_OUT] & flag);
 }
 
 static const char *state_name(enum proto proto, const struct flow *flow)
 {
-	bool has_reply = flow->half[DIR_OUT].flags & FLOW_SEEN;
+	bool has_reply = flow->flags[DIR_OUT] & FLOW_SEEN;
 
 	if (proto == PROTO_UDP)
 		return is_confirmed(flow) ? "confirmed" : has_reply ? "replied" : "new";
@@ -54,7 +54,7 @@ static enum flow_timeout timeout_of(enum proto proto, const struct flow *flow)
 {
 	if (proto == PROTO_UDP)
 		return TIMEOUT_UDP;
-	return is_confirmed(flow) && flow->half[DIR_OUT].flags & FLOW_SEEN &&
+	return is_confirmed(flow) && flow->flags[DIR_OUT] & FLOW_SEEN &&
 			       !sides_with(flow, FLOW_RST) && sides_with(flow, FLOW_FIN) < 2
 		       ? TIMEOUT_TCP_ESTABLISHED
 		       : TIMEOUT_TCP_TRANSITORY;
@@ -95,8 +95,8 @@ bool flow_view_make(const struct ruleset *rs, const struct state *state, uint32_
 		.idle_s = seconds(idle_ticks(flow, now)),
 	};
 	for (int dir = 0; dir < DIR_COUNT; dir++) {
-		view->packets[dir] = flow->half[dir].packets;
-		view->bytes[dir] = flow->half[dir].bytes;
+		view->packets[dir] = flow_packets(&flow->half[dir]);
+		view->bytes[dir] = flow_bytes(&flow->half[dir]);
 	}
 	return true;
 }

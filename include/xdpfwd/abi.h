@@ -9,7 +9,7 @@
  * Version of everything below. A pinned map of another version is never read: raise it with every
  * change of a layout or of a field's meaning.
  */
-#define XDPFWD_ABI_VERSION 3
+#define XDPFWD_ABI_VERSION 4
 
 /* The protocols that can be forwarded, as indices. */
 enum proto { PROTO_TCP, PROTO_UDP, PROTO_COUNT };
@@ -226,23 +226,42 @@ enum flow_state { FLOW_FREE, FLOW_LIVE, FLOW_ENDED };
 
 /**
  * struct flow_half - one direction of a flow
- * @packets, @bytes: carried, bytes of whole IP packets
+ * @carried: bytes of whole IP packets in 48 bits; above them the high 16 bits of the packets
+ * @packets: the low 32 bits of them
  * @seen_at: ticks of the last packet
- * @flags:   FLOW_*
  */
 struct flow_half {
-	__u64 packets, bytes;
+	__u64 carried;
+	__u32 packets;
 	__u32 seen_at;
-	__u8 flags;
-	__u8 pad[3];
 };
+
+/* flow_bytes(), flow_packets() - what a direction has carried */
+static inline __u64 flow_bytes(const struct flow_half *half)
+{
+	return half->carried & 0xffffffffffffULL;
+}
+
+static inline __u64 flow_packets(const struct flow_half *half)
+{
+	return half->carried >> 48 << 32 | half->packets;
+}
+
+/* flow_half_add() - count packets */
+static inline void flow_half_add(struct flow_half *half, __u32 packets, __u32 bytes)
+{
+	half->packets += packets;
+	half->carried += bytes + ((__u64)(half->packets < packets) << 48);
+}
 
 /**
  * struct flow - one masqueraded conversation
  * @client, @client_port, @public_port, @rule: as in struct flow_key
  * @state:   enum flow_state; shares an aligned 8-byte word with ports and rule
- * @created_at: ticks
- * @ack:     TCP: what the client has to acknowledge: one past the sequence number of the SYN-ACK
+ * @created_at: ticks; 0 when nobody has ever had it
+ * @ack:     TCP: the low half of what the client has to acknowledge: the sequence number that
+ *           follows the SYN-ACK
+ * @flags:   by direction: FLOW_*
  * @half:    by direction
  *
  * Its place says the rest: element P of pool N is the flow that has port P of that pool's address.
@@ -253,10 +272,11 @@ struct flow {
 	__u16 rule;
 	__u8 state, pad;
 	__u32 created_at;
-	__u32 ack;
+	__u16 ack;
+	__u8 flags[DIR_COUNT];
 	struct flow_half half[DIR_COUNT];
 };
-_Static_assert(sizeof(struct flow) == 80, "layout of struct flow");
+_Static_assert(sizeof(struct flow) == 64, "a flow is one cache line");
 
 /* Value of the flow indices: pool in the high half, port (host order) in the low one. */
 static inline __u32 flow_slot(__u32 pool, __u16 port)

@@ -127,11 +127,12 @@ static void check_record(struct conversation *conv, enum direction dir, const st
 	for (int i = 0; i < DIR_COUNT; i++) {
 		bool moves = reason == REASON_FORWARDED && i == (int)dir;
 
-		if (flow->half[i].packets - before->half[i].packets != moves ||
-		    flow->half[i].bytes - before->half[i].bytes != (moves ? bytes : 0))
+		if (flow_packets(&flow->half[i]) - flow_packets(&before->half[i]) != moves ||
+		    flow_bytes(&flow->half[i]) - flow_bytes(&before->half[i]) !=
+			    (moves ? bytes : 0))
 			conversation_fail(conv, "%s: the flow's counters %s: %llu, %llu", detail,
-					  i == DIR_IN ? "in" : "out", flow->half[i].packets,
-					  flow->half[i].bytes);
+					  i == DIR_IN ? "in" : "out", flow_packets(&flow->half[i]),
+					  flow_bytes(&flow->half[i]));
 	}
 	if (reason != REASON_FORWARDED)
 		return;
@@ -277,7 +278,7 @@ void conversation_expect(struct conversation *conv, bool confirmed, const char *
 {
 	uint32_t slot = conversation_slot(conv), in_confirmed = conversation_confirmed(conv),
 		 in_new = conversation_new(conv);
-	bool flag = conversation_flow(conv)->half[DIR_IN].flags & FLOW_CONFIRMED;
+	bool flag = conversation_flow(conv)->flags[DIR_IN] & FLOW_CONFIRMED;
 
 	if (flag != confirmed || in_confirmed != (confirmed ? slot : 0) ||
 	    in_new != (confirmed ? 0 : slot))

@@ -67,7 +67,7 @@ static unsigned check_pool(unsigned pool, const uint8_t *entries, uint64_t *conf
 
 		live += is_live;
 		*confirmed += flows[port].state != FLOW_FREE &&
-			      flows[port].half[DIR_IN].flags & FLOW_CONFIRMED;
+			      flows[port].flags[DIR_IN] & FLOW_CONFIRMED;
 		if (entries[port] == is_live)
 			continue;
 		cr_expect_fail("pool %u, port %u: state %u, %u entries", pool, port,

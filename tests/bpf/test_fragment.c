@@ -286,6 +286,25 @@ Test(fragment, other_device)
 	case_for_each(other_device);
 }
 
+/* Lengths that claim more than there is. */
+static void wrong_length(struct test_case *test)
+{
+	const bool is_v4 = test->family == FAMILY_V4;
+
+	if (test->program == PROGRAM_XDP)
+		return;
+	fresh_pieces(test);
+	run_piece(test, 0, REASON_FORWARDED, "first");
+	for (unsigned i = 1; i < PIECES; i++)
+		pieces.in[i].data[pieces.in[i].l3 + (is_v4 ? 2 : 4)] = 0x40;
+	run_piece(test, 1, REASON_FRAGMENT, "longer than it is");
+}
+
+Test(fragment, wrong_length)
+{
+	case_for_each(wrong_length);
+}
+
 /* A first fragment without the whole TCP header is nothing anybody needs (RFC 3128). */
 static void tiny(struct test_case *test)
 {

@@ -274,10 +274,10 @@ Test(masquerade, super_packets)
 		test = conversation_case(&conv, dir, TCP_ACK);
 		test.gso_segs = 14;
 		case_run(&test, "14 segments");
-		cr_expect_eq(conversation_flow(&conv)->half[dir].packets,
-			     before.half[dir].packets + 14);
-		cr_expect_eq(conversation_flow(&conv)->half[dir].bytes,
-			     before.half[dir].bytes + 1440);
+		cr_expect_eq(flow_packets(&conversation_flow(&conv)->half[dir]),
+			     flow_packets(&before.half[dir]) + 14);
+		cr_expect_eq(flow_bytes(&conversation_flow(&conv)->half[dir]),
+			     flow_bytes(&before.half[dir]) + 1440);
 	}
 }
 

@@ -84,6 +84,26 @@ Test(masquerade_again, reopened)
 	conversation_for_tcp(reopened_after);
 }
 
+/* Both sides have gone before the client has answered. */
+static void closed_early(struct conversation *conv)
+{
+	conversation_begin(conv);
+	conversation_send(conv, DIR_OUT, TCP_SYN | TCP_ACK, REASON_FORWARDED, "reply");
+	conversation_send(conv, DIR_IN, TCP_FIN, REASON_FORWARDED, "FIN that answers nothing");
+	conversation_send(conv, DIR_OUT, TCP_FIN | TCP_ACK, REASON_FORWARDED, "backend's FIN");
+	conversation_send(conv, DIR_IN, TCP_ACK, REASON_FORWARDED, "answer");
+	conversation_expect(conv, false, "too late");
+	conversation_open(conv);
+	conversation_expect(conv, true, "open");
+	cr_expect_eq(conversation_source_flows(conv), 1);
+	flows_check();
+}
+
+Test(masquerade_again, closed_early)
+{
+	conversation_for_tcp(closed_early);
+}
+
 /* A half-open connection is half open even where there was an open one before. */
 static void reopened_half(struct conversation *conv)
 {

@@ -188,6 +188,8 @@ static void malformed(struct test_case *test)
 		{ "length 0", { 0, 1 }, { 8, 0 }, 3 },
 		{ "length 1", { 0, 1 }, { 8, 1 }, 3 },
 		{ "beyond the end", { 0, 1 }, { 8, 200 }, 3 },
+		{ "far beyond the end", { 0, 1, 8, 9 }, { 8, 200, 255, 255 }, 3 },
+		{ "just beyond the end", { 0, 1, 8, 9 }, { 8, 13, 255, 255 }, 3 },
 		{ "end of options first", { 0, 1, 2, 3 }, { 0, 2, 4, 255 }, 3 },
 		{ "MSS of 3 bytes", { 0, 1, 2 }, { 2, 3, 255 }, 3 },
 		{ "MSS of 5 bytes", { 0, 1, 2, 3 }, { 2, 5, 255, 255 }, 3 },

@@ -209,7 +209,7 @@ class Player:
         return self.error(flow, inwards, [SOURCE_QUENCH])
 
     def fragments(self, flow, inwards):
-        """A datagram in pieces; what arrives, as the datagram that it makes."""
+        """A datagram in pieces, in any order; what arrives, as the datagram that it makes."""
         rng = self.rng
         payload = rng.randbytes(rng.randrange(600, 3600))
         whole = flow.packet(inwards, payload)
@@ -219,6 +219,8 @@ class Player:
         while max(b - a for a, b in zip(cuts, cuts[1:])) > 1300:
             cuts = sorted(set(cuts + [c + 640 for c in cuts[:-1] if c + 640 < len(body) - 8]))
         parts = [fragment(whole, number, body, a, b) for a, b in zip(cuts, cuts[1:])]
+        if len(parts) <= 5:  # the first, and as many as are kept before it comes
+            rng.shuffle(parts)
         near, far = self.cables(inwards)
         for part in parts:
             near.send(part)

@@ -88,7 +88,7 @@ static void fill_from_pool(const struct replies *replies, const struct ip_addr *
 			.addr = addr_end(addr), .port = htons(port), .public = flow->public_port
 		};
 		known->flows++;
-		known->confirmed += !!(flow->half[DIR_IN].flags & FLOW_CONFIRMED);
+		known->confirmed += !!(flow->flags[DIR_IN] & FLOW_CONFIRMED);
 	}
 }
 

@@ -128,7 +128,8 @@ static inline void flow_sample_put(struct flow *records, uint16_t port, uint8_t 
 				       .rule = rule,
 				       .state = FLOW_LIVE,
 				       .created_at = ticks,
-				       .half[DIR_IN] = { 1, 60, ticks, FLOW_SEEN } };
+				       .flags[DIR_IN] = FLOW_SEEN,
+				       .half[DIR_IN] = { 60, 1, ticks } };
 }
 
 /*

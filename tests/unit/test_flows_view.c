@@ -57,7 +57,7 @@ static struct flow make_flow(void)
 			      .rule = RULE,
 			      .state = FLOW_LIVE,
 			      .created_at = NOW - 1000,
-			      .half = { { 7, 700, NOW - 10, 0 }, { 5, 5000, NOW - 20, 0 } } };
+			      .half = { { 700, 7, NOW - 10 }, { 5000, 5, NOW - 20 } } };
 }
 
 static bool view_at(uint32_t now, const struct flow *flow, struct flow_view *view)
@@ -153,8 +153,8 @@ static void expect_state(const char *expected, uint8_t in, uint8_t out)
 	struct flow flow = make_flow();
 	struct flow_view view;
 
-	flow.half[DIR_IN].flags = in;
-	flow.half[DIR_OUT].flags = out;
+	flow.flags[DIR_IN] = in;
+	flow.flags[DIR_OUT] = out;
 	cr_assert(view_at(NOW, &flow, &view));
 	cr_expect_str_eq(view.state, expected, "%s, not %s", view.state, expected);
 }
@@ -189,8 +189,8 @@ static void expect_timeout(enum proto proto, uint8_t in, uint8_t out, uint32_t t
 	struct flow_view view;
 
 	rs->pools[POOL].proto = proto;
-	flow.half[DIR_IN].flags = in;
-	flow.half[DIR_OUT].flags = out;
+	flow.flags[DIR_IN] = in;
+	flow.flags[DIR_OUT] = out;
 	cr_expect(view_at(NOW - 10 + ticks, &flow, &view));
 	cr_expect_not(view_at(NOW - 10 + ticks + 1, &flow, &view));
 }
