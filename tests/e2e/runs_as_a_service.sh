@@ -34,6 +34,9 @@ e2e_echo home udp 7000,50000
 lab_start notify edge python3 -u "$E2E_TOOLS/notify_socket.py" "$LAB_DIR/notify"
 lab_wait 10 "the socket" grep -q ready "$LAB_DIR/log/notify"
 lab_start agent edge "${confined[@]}" "$XDPFWD" load eth0 --config "$LAB_DIR/ports.toml"
+directory_modes() {
+	stat -c %a "$XDPFWD_BPFFS/xdpfwd" "$XDPFWD_BPFFS/xdpfwd/eth0" | xargs
+}
 notified() {
 	grep -qxF "$1" "$LAB_DIR/log/notify"
 }
@@ -53,8 +56,7 @@ for task in "/proc/$(lab_pid agent)/task/"*; do
 	check_equal "and so does each thread" "$effective" "$(sed -n 's/^CapEff:[[:space:]]*//p' "$task/status")"
 done
 check_equal "nor new privileges" 1 "$(sed -n 's/^NoNewPrivs:[[:space:]]*//p' "$status")"
-check_equal "pins are nobody else's to see" "700 700" \
-	"$(stat -c %a "$XDPFWD_BPFFS/xdpfwd" "$XDPFWD_BPFFS/xdpfwd/eth0" | xargs)"
+check_equal "pins are nobody else's to see" "700 700" "$(directory_modes)"
 check_equal "nor to read" 600 "$(stat -c %a "$XDPFWD_BPFFS"/xdpfwd/eth0/* | sort -u)"
 
 # With these it follows the host, and is reloaded as ExecReload does.
@@ -82,10 +84,17 @@ check "and forwarding goes on" follows
 check "unload" lab_in edge "${confined[@]}" "$XDPFWD" unload eth0
 
 # By root's hand, with all capabilities there are, it keeps few of them as well.
+umask 0
 lab_start agent edge "$XDPFWD" load eth0 --config "$LAB_DIR/ports.toml" --log-format json
+umask 022
 lab_wait 10 "the agent" e2e_agent_is eth0 "$(lab_pid agent)"
 check_fails "without a unit: no CAP_CHOWN" grep -q cap_chown \
 	<(capsh --decode="$(sed -n 's/^CapEff:[[:space:]]*//p' "/proc/$(lab_pid agent)/status")")
+# Nor are its pins anybody else's where the umask takes nothing away.
+check_equal "without a unit: pins are nobody else's to see" "700 700" "$(directory_modes)"
+check "root sees the state" test -r "$XDPFWD_BPFFS/xdpfwd/eth0/state"
+check_fails "another user does not" lab_in edge setpriv --reuid=65534 --regid=65534 --clear-groups \
+	test -r "$XDPFWD_BPFFS/xdpfwd/eth0/state"
 kill -HUP "$(lab_pid agent)"
 lab_wait 10 "the reload" grep -q 'reloaded from' "$LAB_DIR/log/agent" || :
 lab_stop agent
