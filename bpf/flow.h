@@ -21,6 +21,20 @@ static __always_inline __u64 key_tail(__u32 ports, __u16 rule)
 #endif
 }
 
+/*
+ * slot_preferred() - where a client's flow is, unless that was taken when it began
+ *
+ * The client's own port at one and the same address for all that it begins (RFC 4787, REQ-2).
+ */
+static __always_inline __u32 slot_preferred(struct ruleset *rs, const struct rule *rule,
+					    const struct ip_addr *client, __be16 port)
+{
+	__u32 mixed = (client->w[0] ^ client->w[1] ^ client->w[2] ^ client->w[3]) * 0x9e3779b1;
+	__u32 nth = (__u64)mixed * rule->shares >> 32;
+
+	return flow_slot(rs->shares[(rule->share + nth) & (SHARES_MAX - 1)], bpf_ntohs(port));
+}
+
 /* flow_is_of() - does the flow belong to this client, port and rule? */
 static __always_inline bool flow_is_of(const struct flow *flow, const struct flow_key *key)
 {

@@ -238,7 +238,7 @@ __noinline int port_probe(__u32 slot, __u32 now)
 static __always_inline __u32 flow_place(struct ruleset *rs, struct track *t, __u32 now)
 {
 	struct rule *rule = rule_get(rs, t->key.rule);
-	__u32 weakest = 0;
+	__u32 weakest = 0, slot;
 	int weakest_idle = 1;
 
 	/* What it had and is over comes first: else the indices would go on pointing there. */
@@ -248,9 +248,8 @@ static __always_inline __u32 flow_place(struct ruleset *rs, struct track *t, __u
 		index_remove(&flows_confirmed, &t->key, t->slot);
 		index_remove(&flows_new, &t->key, t->slot);
 	}
-	t->port = bpf_ntohs(t->key.client_port);
+	slot = slot_preferred(rs, rule, &t->key.client, t->key.client_port);
 	for (int i = 0; i < PORT_PROBES; i++) {
-		__u32 slot = flow_slot(pool_random(rs, rule), t->port);
 		int idle = port_probe(slot, now);
 
 		if (!idle)
@@ -259,6 +258,7 @@ static __always_inline __u32 flow_place(struct ruleset *rs, struct track *t, __u
 			weakest_idle = idle;
 			weakest = slot;
 		}
+		slot = flow_slot(pool_random(rs, rule), t->port);
 	}
 	return weakest && !slot_take(weakest, now, 1) ? weakest : 0;
 }

@@ -5,12 +5,35 @@
 
 #include "flow_begin.h"
 
-/* flow_find() - the client's flow, or NULL; track.slot is set */
-static __always_inline struct flow *flow_find(struct track *t, const struct rule *rule, __u32 now)
+/* flow_serves() - the flow in a slot, if it is the client's and not over; else NULL */
+static __always_inline struct flow *flow_serves(__u32 slot, const struct flow_key *key,
+						const struct rule *rule, __u8 proto, __u32 now)
 {
-	__u32 *found = bpf_map_lookup_elem(&flows_confirmed, &t->key);
-	struct flow *flow;
+	struct flow *flow = flow_at(slot);
 
+	if (!flow || flow->state != FLOW_LIVE || !flow_is_of(flow, key) ||
+	    flow_is_over(flow, rule, proto, now))
+		return NULL;
+	return flow;
+}
+
+/*
+ * flow_find() - the client's flow, or NULL; track.slot is where it is or was
+ *
+ * The slot it would prefer is looked at first: that needs no index, and most flows are there.
+ */
+static __always_inline struct flow *flow_find(struct ruleset *rs, struct track *t,
+					      const struct rule *rule, __u32 now)
+{
+	__u32 slot = slot_preferred(rs, rule, &t->key.client, t->key.client_port);
+	struct flow *flow = flow_serves(slot, &t->key, rule, t->proto, now);
+	__u32 *found;
+
+	if (flow) {
+		t->slot = slot;
+		return flow;
+	}
+	found = bpf_map_lookup_elem(&flows_confirmed, &t->key);
 	if (!found)
 		found = bpf_map_lookup_elem(&flows_new, &t->key);
 	if (!found) /* confirmed by another CPU between the two */
@@ -18,11 +41,7 @@ static __always_inline struct flow *flow_find(struct track *t, const struct rule
 	if (!found)
 		return NULL;
 	t->slot = *found;
-	flow = flow_at(t->slot);
-	if (!flow || flow->state != FLOW_LIVE || !flow_is_of(flow, &t->key) ||
-	    flow_is_over(flow, rule, t->proto, now))
-		return NULL;
-	return flow;
+	return flow_serves(t->slot, &t->key, rule, t->proto, now);
 }
 
 /*
@@ -88,7 +107,7 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 {
 	struct rule *rule = rule_get(rs, t->key.rule);
 	__u32 now = flow_now();
-	struct flow *flow = flow_find(t, rule, now);
+	struct flow *flow = flow_find(rs, t, rule, now);
 	struct edit *edit = &t->edit;
 	__be16 sport, dport;
 	enum reason reason;
