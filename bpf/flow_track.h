@@ -25,7 +25,8 @@ static __always_inline struct flow *flow_serves(__u32 slot, const struct flow_ke
 static __always_inline struct flow *flow_find(struct ruleset *rs, struct track *t,
 					      const struct rule *rule, __u32 now)
 {
-	__u32 slot = slot_preferred(rs, rule, &t->key.client, t->key.client_port);
+	__u32 ports = ports_pair(t->key.client_port, t->key.public_port);
+	__u32 slot = slot_preferred(rs, rule, &t->key.client, ports, t->proto);
 	struct flow *flow = flow_serves(slot, &t->key, rule, t->proto, now);
 	__u32 *found;
 
