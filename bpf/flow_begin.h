@@ -28,6 +28,7 @@ struct fragment_key {
  * @quiet: only look: an ICMP error neither refreshes nor ends a flow
  * @port:  the next one to try for a new flow
  * @confirmed: answer of flow_confirm()
+ * @old:   the flow that has to give way for it
  * @edit:  answer: how the packet is to look
  * @fib:   answer of hop_ask_*()
  * @from, @to: TC: addresses of an ICMP error of ours
@@ -45,6 +46,7 @@ struct track {
 	__u8 proto, tcp;
 	__u16 port;
 	__u32 quiet, confirmed;
+	struct flow_key old;
 	struct edit edit;
 	struct bpf_fib_lookup fib;
 	struct ip_addr from, to;
@@ -159,7 +161,6 @@ __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 	struct flow *flow = flow_at(slot);
 	struct ruleset *rs = ruleset_get();
 	struct track *t = track_get();
-	struct flow_key old = {};
 	bool was_live, was_confirmed, was_over, is_its;
 	enum slot_use use;
 	__u32 idle;
@@ -174,10 +175,10 @@ __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 	was_over = flow_is_over(flow, rule_get(rs, flow->rule), t->proto, now);
 	was_confirmed = flow->flags[DIR_IN] & FLOW_CONFIRMED;
 	if (use >= SLOT_FREE || (weak && use == SLOT_WEAK)) {
-		old.client = flow->client;
-		old.client_port = flow->client_port;
-		old.public_port = flow->public_port;
-		old.rule = flow->rule;
+		t->old.client = flow->client;
+		t->old.client_port = flow->client_port;
+		t->old.public_port = flow->public_port;
+		t->old.rule = flow->rule;
 		slot_write(flow, &t->key, now);
 		use = SLOT_ITS;
 	}
@@ -185,7 +186,7 @@ __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 	if (use != SLOT_ITS)
 		return use == SLOT_WEAK ? 2 + (idle & 0xffffff) : 1;
 	if (was_live)
-		flow_forget(rs, &old, slot, t->proto, was_confirmed, was_over, is_its);
+		flow_forget(rs, &t->old, slot, t->proto, was_confirmed, was_over, is_its);
 	return 0;
 }
 

@@ -207,18 +207,22 @@ __noinline int flow_track(__u32 dir)
 	return dir == DIR_IN ? track_in(rs, t) : track_out(rs, t);
 }
 
-/* flow_is_steady() - would such a packet change nothing of the flow but time and counters? */
-static __always_inline bool flow_is_steady(const struct flow *flow, const struct rule *rule,
-					   const struct packet *pkt, const enum direction dir,
-					   __u32 now)
+/*
+ * flow_unrest() - 0 when a packet changes nothing of its flow but time and counters
+ *
+ * That is: the flow is confirmed, answered, not about to end and not over, and the packet neither
+ * begins nor ends anything. One expression without branches, for the verifier's sake.
+ */
+static __always_inline __u64 flow_unrest(const struct flow *flow, const struct rule *rule,
+					 const struct packet *pkt, const enum direction dir,
+					 __u32 now)
 {
 	__u8 in = flow->flags[DIR_IN], out = flow->flags[DIR_OUT];
-	__u32 limit =
-		rule->timeout[pkt->proto == PROTO_UDP ? TIMEOUT_UDP : TIMEOUT_TCP_ESTABLISHED];
+	__u64 limit = rule->timeout[pkt->proto & 1];
 
-	return in & FLOW_CONFIRMED && out & FLOW_SEEN && !((in | out) & (FLOW_FIN | FLOW_RST)) &&
-	       !(pkt->tcp & (TCP_SYN | TCP_FIN | TCP_RST)) &&
-	       now - flow->half[dir].seen_at <= limit;
+	return (~in & FLOW_CONFIRMED) | (~out & FLOW_SEEN) | ((in | out) & (FLOW_FIN | FLOW_RST)) |
+	       (pkt->tcp & (TCP_SYN | TCP_FIN | TCP_RST)) |
+	       (limit - (__u32)(now - flow->half[dir].seen_at)) >> 63;
 }
 
 /*
@@ -240,15 +244,15 @@ static __always_inline bool track_steady(struct ruleset *rs, const struct packet
 	if (!flow)
 		return false;
 	if (match->in) {
-		if (flow_word(flow) != key_tail(pkt->ports, match->in, FLOW_LIVE) ||
-		    !ip_addr_equal(&flow->client, &pkt->src) ||
-		    !flow_is_steady(flow, rule, pkt, DIR_IN, now))
+		if ((flow_word(flow) ^ key_tail(pkt->ports, match->in, FLOW_LIVE)) |
+		    ip_addr_diff(&flow->client, &pkt->src) |
+		    flow_unrest(flow, rule, pkt, DIR_IN, now))
 			return false;
 		flow->half[DIR_IN].seen_at = now;
 		edit_in(rs, rule, slot, &pkt->src, pkt->ports, edit);
 	} else {
 		rule = rule_get(rs, flow->rule);
-		if (flow->state != FLOW_LIVE || !flow_is_steady(flow, rule, pkt, DIR_OUT, now))
+		if ((flow->state ^ FLOW_LIVE) | flow_unrest(flow, rule, pkt, DIR_OUT, now))
 			return false;
 		flow->half[DIR_OUT].seen_at = now;
 		edit_out(rule, flow, slot, &pkt->dst, edit);
