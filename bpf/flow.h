@@ -30,6 +30,12 @@ static __always_inline bool flow_is_of(const struct flow *flow, const struct flo
 		 (flow->rule ^ key->rule));
 }
 
+/* flow_is_live() - does the record, at this moment, stand for this conversation? */
+static __always_inline bool flow_is_live(const struct flow *flow, const struct flow_key *key)
+{
+	return *(const volatile __u8 *)&flow->state == FLOW_LIVE && flow_is_of(flow, key);
+}
+
 /* flow_tcp_flags() - what a TCP packet's flags make of those of its direction */
 static __always_inline __u8 flow_tcp_flags(__u8 seen, __u8 tcp)
 {

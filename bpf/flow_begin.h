@@ -28,6 +28,7 @@ struct fragment_key {
  * @quiet: only look: an ICMP error neither refreshes nor ends a flow
  * @port:  the next one to try for a new flow
  * @confirmed: answer of flow_confirm()
+ * @joined: answer of slot_take(): the flow had begun already
  * @edit:  answer: how the packet is to look
  * @fib:   answer of hop_ask_*()
  * @from, @to: TC: addresses of an ICMP error of ours
@@ -44,7 +45,7 @@ struct track {
 	__u32 slot, seq, ack;
 	__u8 proto, tcp;
 	__u16 port;
-	__u32 quiet, confirmed;
+	__u32 quiet, confirmed, joined;
 	struct edit edit;
 	struct bpf_fib_lookup fib;
 	struct ip_addr from, to;
@@ -115,7 +116,7 @@ static __always_inline enum slot_use slot_use(struct ruleset *rs, const struct f
 {
 	__u32 idle = flow_idle(flow, now);
 
-	if (flow->state == FLOW_ENDED)
+	if (flow->state > FLOW_LIVE)
 		return SLOT_KEPT;
 	if (flow_is_of(flow, key))
 		return SLOT_ITS;
@@ -151,7 +152,11 @@ static __always_inline void slot_write(struct flow *flow, const struct flow_key 
  * @now:  ticks
  * @weak: a flow that may give way has to
  *
- * Return: 0 when it was taken; else 1, or 2 + idle ticks of one that may give way.
+ * What was there leaves the books before the new flow can enter them. One that this client has just
+ * begun on another CPU, or that has lost its entry among the new flows, is joined as it is.
+ *
+ * Return: 0 when it was taken, with track.joined set; else 1, or 2 + idle ticks of one that may
+ * give way.
  */
 __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 {
@@ -159,8 +164,8 @@ __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 	struct flow *flow = flow_at(slot);
 	struct ruleset *rs = ruleset_get();
 	struct track *t = track_get();
+	bool was_live, was_confirmed, was_over, joined;
 	struct flow_key old = {};
-	bool was_live, was_confirmed, was_over, is_its;
 	enum slot_use use;
 	__u32 idle;
 
@@ -169,23 +174,32 @@ __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 	bpf_spin_lock(&lock->lock);
 	use = slot_use(rs, flow, &t->key, t->proto, now);
 	idle = flow_idle(flow, now);
-	is_its = use == SLOT_ITS;
 	was_live = flow->state == FLOW_LIVE;
 	was_over = flow_is_over(flow, rule_get(rs, flow->rule), t->proto, now);
-	was_confirmed = flow->flags[DIR_IN] & FLOW_CONFIRMED;
-	if (use >= SLOT_FREE || (weak && use == SLOT_WEAK)) {
+	was_confirmed = flow_is_confirmed(flow);
+	joined = use == SLOT_ITS && was_live && !was_over && !was_confirmed;
+	if (weak && use == SLOT_WEAK)
+		use = SLOT_FREE;
+	if (use >= SLOT_FREE && !joined) {
 		old.client = flow->client;
 		old.client_port = flow->client_port;
 		old.public_port = flow->public_port;
 		old.rule = flow->rule;
-		slot_write(flow, &t->key, now);
-		use = SLOT_ITS;
+		if (was_live)
+			flow->state = FLOW_LEAVING;
+		else
+			slot_write(flow, &t->key, now);
 	}
 	bpf_spin_unlock(&lock->lock);
-	if (use != SLOT_ITS)
+	if (use < SLOT_FREE)
 		return use == SLOT_WEAK ? 2 + (idle & 0xffffff) : 1;
-	if (was_live)
-		flow_forget(rs, &old, slot, t->proto, was_confirmed, was_over, is_its);
+	t->joined = joined;
+	if (joined || !was_live)
+		return 0;
+	flow_forget(rs, &old, slot, t->proto, was_confirmed, was_over);
+	bpf_spin_lock(&lock->lock);
+	slot_write(flow, &t->key, now);
+	bpf_spin_unlock(&lock->lock);
 	return 0;
 }
 
@@ -264,18 +278,27 @@ static __always_inline __u32 flow_place(struct ruleset *rs, struct track *t, __u
 }
 
 /* flow_unplace() - give back a slot that was taken a moment ago and has carried nothing */
-static __always_inline void flow_unplace(__u32 slot, __u8 proto)
+static __always_inline void flow_unplace(const struct track *t, __u32 slot)
 {
 	struct flow_counters *counters = flow_counters_get();
+	struct flow_lock *lock = flow_lock_get(slot);
 	struct flow *flow = flow_at(slot);
+	bool ended;
 
-	if (flow) {
+	if (!flow || !lock)
+		return;
+	bpf_spin_lock(&lock->lock);
+	ended = flow_is_live(flow, &t->key) && !flow_is_confirmed(flow);
+	if (ended) {
 		flow->created_at = 0; /* no need to wait for what it has not carried */
 		flow->state = FLOW_FREE;
 	}
-	if (counters)
-		counters->ended[proto & 1]++;
+	bpf_spin_unlock(&lock->lock);
+	if (ended && counters)
+		__sync_fetch_and_add(&counters->ended[t->proto & 1], 1);
 }
+
+#define ENTER_TRIES 3
 
 /*
  * flow_enter() - make a new flow known by its client
@@ -287,22 +310,32 @@ static __always_inline void flow_unplace(__u32 slot, __u8 proto)
  */
 static __always_inline __u32 flow_enter(struct track *t, __u32 slot)
 {
-	struct flow *flow;
-	__u32 *found;
+	for (int i = 0; i < ENTER_TRIES; i++) {
+		struct flow *flow;
+		__u32 *found, other;
 
-	if (!bpf_map_update_elem(&flows_new, &t->key, &slot, BPF_NOEXIST))
-		return slot;
-	found = bpf_map_lookup_elem(&flows_new, &t->key);
-	if (found && *found == slot)
-		return slot;
-	flow = found ? flow_at(*found) : NULL;
-	if (flow && flow->state == FLOW_LIVE && flow_is_of(flow, &t->key)) {
-		flow_unplace(slot, t->proto);
-		return *found;
+		if (!bpf_map_update_elem(&flows_new, &t->key, &slot, BPF_NOEXIST)) {
+			flow = flow_at(slot);
+			if (flow && flow_is_live(flow, &t->key))
+				return slot;
+			/* Somebody has ended it, or taken it over, before it was known. */
+			index_remove(&flows_new, &t->key, slot);
+			return 0;
+		}
+		found = bpf_map_lookup_elem(&flows_new, &t->key);
+		if (!found)
+			continue;
+		other = *found;
+		flow = flow_at(other);
+		if (other == slot)
+			return slot;
+		if (flow && flow_is_live(flow, &t->key)) {
+			flow_unplace(t, slot);
+			return other;
+		}
+		index_remove(&flows_new, &t->key, other);
 	}
-	if (!bpf_map_update_elem(&flows_new, &t->key, &slot, BPF_ANY))
-		return slot;
-	flow_unplace(slot, t->proto);
+	flow_unplace(t, slot);
 	return 0;
 }
 
@@ -331,10 +364,49 @@ __noinline int flow_begin(__u32 unused)
 	t->slot = flow_place(rs, t, now);
 	if (!t->slot)
 		return REASON_NO_PORT;
-	if (counters)
-		counters->created[t->proto & 1]++;
+	if (counters && !t->joined)
+		__sync_fetch_and_add(&counters->created[t->proto & 1], 1);
 	t->slot = flow_enter(t, t->slot);
 	return t->slot ? 0 : REASON_FLOWS_FULL;
+}
+
+/* flow_index() - the index that a flow is in from now on, unless it is over meanwhile */
+static __always_inline void flow_index(const struct track *t, void *index, void *other)
+{
+	struct flow *flow = flow_at(t->slot);
+
+	if (bpf_map_update_elem(index, &t->key, &t->slot, BPF_ANY))
+		return;
+	index_remove(other, &t->key, t->slot);
+	/* Who ends a flow looks at the indices afterwards. */
+	if (flow && !flow_is_live(flow, &t->key))
+		index_remove(index, &t->key, t->slot);
+}
+
+/* flow_set_confirmed() - under the lock: now it counts, once. Return: it is confirmed */
+static __always_inline bool flow_set_confirmed(struct track *t, struct flow *flow,
+					       struct flow_lock *lock, struct source *source,
+					       __u64 *count)
+{
+	bool mine, fresh;
+
+	bpf_spin_lock(&lock->lock);
+	mine = flow_is_live(flow, &t->key) && !flow_is_closed(flow);
+	fresh = mine && !flow_is_confirmed(flow);
+	if (fresh) {
+		flow->flags[DIR_IN] |= FLOW_CONFIRMED;
+		if (source)
+			__sync_fetch_and_add(&source->flows, 1);
+		__sync_fetch_and_add(count, 1);
+	}
+	bpf_spin_unlock(&lock->lock);
+	if (fresh) {
+		struct flow_counters *counters = flow_counters_get();
+
+		if (counters)
+			__sync_fetch_and_add(&counters->confirmed[t->proto & 1], 1);
+	}
+	return mine;
 }
 
 /*
@@ -347,41 +419,40 @@ __noinline int flow_begin(__u32 unused)
  */
 __noinline int flow_confirm(__u32 unused)
 {
-	struct flow_counters *counters = flow_counters_get();
 	struct ruleset *rs = ruleset_get();
 	struct track *t = track_get();
+	struct flow_lock *lock;
 	struct source_key from;
 	struct source *source;
-	__u32 *found;
+	struct flow *flow;
 	__u64 *count;
 
 	(void)unused;
 	if (!rs || !t)
 		return REASON_NO_RULESET;
 	t->confirmed = 0;
+	flow = flow_at(t->slot);
+	lock = flow_lock_get(t->slot);
 	count = confirmed_get(t->proto);
-	if (t->proto == PROTO_UDP && rs->limits.udp_max && count && *count >= rs->limits.udp_max)
+	if (!flow || !lock || !count)
+		return REASON_NO_RULESET;
+	if (t->proto == PROTO_UDP && rs->limits.udp_max && *count >= rs->limits.udp_max)
 		return 0;
 	from = source_of(rs, &t->key.client);
 	source = bpf_map_lookup_elem(&sources, &from);
 	if (source && rs->limits.per_source && source->flows >= rs->limits.per_source)
 		return REASON_SOURCE_FLOWS;
-	if (bpf_map_update_elem(&flows_confirmed, &t->key, &t->slot, BPF_NOEXIST)) {
-		found = bpf_map_lookup_elem(&flows_confirmed, &t->key);
-		t->confirmed = found && *found == t->slot;
-		if (t->confirmed) /* by another CPU, which counts it */
-			return 0;
-		if (!found || bpf_map_update_elem(&flows_confirmed, &t->key, &t->slot, BPF_ANY))
-			return REASON_FLOWS_FULL;
-	}
-	t->confirmed = 1;
-	bpf_map_delete_elem(&flows_new, &t->key);
-	if (source)
-		__sync_fetch_and_add(&source->flows, 1);
-	if (count)
-		__sync_fetch_and_add(count, 1);
-	if (counters)
-		counters->confirmed[t->proto & 1]++;
+	if (bpf_map_update_elem(&flows_confirmed, &t->key, &t->slot, BPF_ANY))
+		return REASON_FLOWS_FULL;
+	index_remove(&flows_new, &t->key, t->slot);
+	t->confirmed = flow_set_confirmed(t, flow, lock, source, count);
+	if (t->confirmed)
+		return 0;
+	/* It was closed, or has come to an end, at the same moment. */
+	if (flow_is_live(flow, &t->key))
+		flow_index(t, &flows_new, &flows_confirmed);
+	else
+		index_remove(&flows_confirmed, &t->key, t->slot);
 	return 0;
 }
 
