@@ -188,16 +188,7 @@ __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 	return 0;
 }
 
-/* port_is_usable() - the loader lets masquerade have it */
-static __always_inline bool port_is_usable(struct ruleset *rs, __u8 proto, __u16 port)
-{
-	return rs->limits.ports[proto & 1][port / 64] >> (port % 64) & 1;
-}
-
-/*
- * port_draw() - put a random port of the configured range into track.port, odd or even as @like
- * (RFC 4787, REQ-4)
- */
+/* port_draw() - put a random port of the configured range into track.port, odd or even as @like */
 __noinline int port_draw(__u32 like)
 {
 	struct ruleset *rs = ruleset_get();
@@ -209,7 +200,7 @@ __noinline int port_draw(__u32 like)
 	span = rs->limits.port_last - rs->limits.port_first + 1;
 	random = bpf_get_prandom_u32();
 	for (int i = 0; i < PORT_DRAWS; i++) {
-		t->port = ((rs->limits.port_first + random % (span | !span)) & ~1U) | (like & 1);
+		t->port = port_like(rs, like, random % (span | !span));
 		if (port_is_usable(rs, t->proto, t->port))
 			break;
 		/* No call: 5.10 and 6.1 refuse a loop that a call comes round by. */
@@ -329,14 +320,16 @@ static __always_inline __u32 flow_scan(struct ruleset *rs, struct track *t, cons
 }
 
 /*
- * flow_place() - find a port for a new flow: the client's own, else a random one, else any
+ * flow_place() - find a port for a new flow: the one it would prefer, else a random one, else any
+ *
+ * As long as there are some at the address that the client's other flows have, from that.
  *
  * Return: its slot, or 0.
  */
 static __always_inline __u32 flow_place(struct ruleset *rs, struct track *t, __u32 now)
 {
 	struct rule *rule = rule_get(rs, t->key.rule);
-	__u32 slot;
+	__u32 slot, pool;
 
 	/* What it had and is over comes first: else the indices would go on pointing there. */
 	if (t->slot && port_is_usable(rs, t->proto, t->slot) && !slot_take(t->slot, now, 0))
@@ -346,11 +339,15 @@ static __always_inline __u32 flow_place(struct ruleset *rs, struct track *t, __u
 		index_remove(&flows_new, &t->key, t->slot);
 	}
 	t->weak = t->weak_idle = 0;
-	t->port = bpf_ntohs(t->key.client_port);
+	slot = slot_preferred(rs, rule, &t->key.client,
+			      ports_pair(t->key.client_port, t->key.public_port), t->proto);
+	pool = slot >> 16;
 	for (int i = 0; i < PORT_PROBES; i++) {
-		slot = flow_slot(pool_at(rs, rule, bpf_get_prandom_u32()), t->port);
 		if (!port_probe(slot, now))
 			return slot;
+		if (i >= PORT_PROBES / 2)
+			pool = pool_at(rs, rule, bpf_get_prandom_u32());
+		slot = flow_slot(pool, t->port);
 	}
 	slot = flow_scan(rs, t, rule, now);
 	if (slot)
