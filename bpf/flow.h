@@ -21,6 +21,39 @@ static __always_inline __u64 key_tail(__u32 ports, __u16 rule)
 #endif
 }
 
+/* port_is_usable() - the loader lets masquerade have it */
+static __always_inline bool port_is_usable(struct ruleset *rs, __u8 proto, __u16 port)
+{
+	return rs->limits.ports[proto & 1][port / 64] >> (port % 64) & 1;
+}
+
+/* port_like() - the @nth port of the configured range, odd or even as @like (RFC 4787, REQ-4) */
+static __always_inline __u16 port_like(struct ruleset *rs, __u16 like, __u32 nth)
+{
+	return ((rs->limits.port_first + nth) & ~1U) | (like & 1);
+}
+
+/*
+ * slot_preferred() - where a client's flow is, unless that was taken when it began
+ *
+ * At the same address for all flows of a client (RFC 4787, REQ-2), and there at its own port, or,
+ * when this host keeps that for itself, at one that nobody else can foretell (RFC 6056, 3.3.3).
+ */
+static __always_inline __u32 slot_preferred(struct ruleset *rs, const struct rule *rule,
+					    const struct ip_addr *client, __u32 ports, __u8 proto)
+{
+	__u64 mixed = (client->d[0] ^ client->d[1] ^ rs->seed) * 0x9e3779b97f4a7c15ULL;
+	__u32 nth = (mixed >> 32) * rule->shares >> 32;
+	__u32 span = rs->limits.port_last - rs->limits.port_first + 1;
+	__u16 port = bpf_ntohl(ports) >> 16;
+
+	if (!port_is_usable(rs, proto, port)) {
+		mixed = (mixed ^ ports) * 0xd6e8feb86659fd93ULL;
+		port = port_like(rs, port, (mixed >> 32) * span >> 32);
+	}
+	return flow_slot(rs->shares[(rule->share + nth) & (SHARES_MAX - 1)], port);
+}
+
 /* flow_is_of() - does the flow belong to this client, port and rule? */
 static __always_inline bool flow_is_of(const struct flow *flow, const struct flow_key *key)
 {

@@ -189,19 +189,12 @@ __noinline int slot_take(__u32 slot, __u32 now, __u32 weak)
 	return 0;
 }
 
-/* port_is_usable() - the loader lets masquerade have it */
-static __always_inline bool port_is_usable(struct ruleset *rs, __u8 proto, __u16 port)
-{
-	return rs->limits.ports[proto & 1][port / 64] >> (port % 64) & 1;
-}
-
-/* port_random() - a port of the configured range, odd or even as the client's (RFC 4787, REQ-4) */
+/* port_random() - some port of the configured range */
 static __always_inline __u16 port_random(struct ruleset *rs, __u16 like)
 {
 	__u32 span = rs->limits.port_last - rs->limits.port_first + 1;
 
-	return ((rs->limits.port_first + bpf_get_prandom_u32() % (span | !span)) & ~1U) |
-	       (like & 1);
+	return port_like(rs, like, bpf_get_prandom_u32() % (span | !span));
 }
 
 /* pool_random() - one of the pools of a rule */
@@ -231,14 +224,14 @@ __noinline int port_probe(__u32 slot, __u32 now)
 }
 
 /*
- * flow_place() - find a port for a new flow: the client's own, else a random one
+ * flow_place() - find a port for a new flow: the one it would prefer, else a random one
  *
  * Return: its slot, or 0.
  */
 static __always_inline __u32 flow_place(struct ruleset *rs, struct track *t, __u32 now)
 {
 	struct rule *rule = rule_get(rs, t->key.rule);
-	__u32 weakest = 0;
+	__u32 weakest = 0, slot;
 	int weakest_idle = 1;
 
 	/* What it had and is over comes first: else the indices would go on pointing there. */
@@ -248,9 +241,9 @@ static __always_inline __u32 flow_place(struct ruleset *rs, struct track *t, __u
 		index_remove(&flows_confirmed, &t->key, t->slot);
 		index_remove(&flows_new, &t->key, t->slot);
 	}
-	t->port = bpf_ntohs(t->key.client_port);
+	slot = slot_preferred(rs, rule, &t->key.client,
+			      ports_pair(t->key.client_port, t->key.public_port), t->proto);
 	for (int i = 0; i < PORT_PROBES; i++) {
-		__u32 slot = flow_slot(pool_random(rs, rule), t->port);
 		int idle = port_probe(slot, now);
 
 		if (!idle)
@@ -259,6 +252,7 @@ static __always_inline __u32 flow_place(struct ruleset *rs, struct track *t, __u
 			weakest_idle = idle;
 			weakest = slot;
 		}
+		slot = flow_slot(pool_random(rs, rule), t->port);
 	}
 	return weakest && !slot_take(weakest, now, 1) ? weakest : 0;
 }

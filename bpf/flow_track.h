@@ -5,12 +5,36 @@
 
 #include "flow_begin.h"
 
-/* flow_find() - the client's flow, or NULL; track.slot is set */
-static __always_inline struct flow *flow_find(struct track *t, const struct rule *rule, __u32 now)
+/* flow_serves() - the flow in a slot, if it is the client's and not over; else NULL */
+static __always_inline struct flow *flow_serves(__u32 slot, const struct flow_key *key,
+						const struct rule *rule, __u8 proto, __u32 now)
 {
-	__u32 *found = bpf_map_lookup_elem(&flows_confirmed, &t->key);
-	struct flow *flow;
+	struct flow *flow = flow_at(slot);
 
+	if (!flow || flow->state != FLOW_LIVE || !flow_is_of(flow, key) ||
+	    flow_is_over(flow, rule, proto, now))
+		return NULL;
+	return flow;
+}
+
+/*
+ * flow_find() - the client's flow, or NULL; track.slot is where it is or was
+ *
+ * The slot it would prefer is looked at first: that needs no index, and most flows are there.
+ */
+static __always_inline struct flow *flow_find(struct ruleset *rs, struct track *t,
+					      const struct rule *rule, __u32 now)
+{
+	__u32 ports = ports_pair(t->key.client_port, t->key.public_port);
+	__u32 slot = slot_preferred(rs, rule, &t->key.client, ports, t->proto);
+	struct flow *flow = flow_serves(slot, &t->key, rule, t->proto, now);
+	__u32 *found;
+
+	if (flow) {
+		t->slot = slot;
+		return flow;
+	}
+	found = bpf_map_lookup_elem(&flows_confirmed, &t->key);
 	if (!found)
 		found = bpf_map_lookup_elem(&flows_new, &t->key);
 	if (!found) /* confirmed by another CPU between the two */
@@ -18,11 +42,7 @@ static __always_inline struct flow *flow_find(struct track *t, const struct rule
 	if (!found)
 		return NULL;
 	t->slot = *found;
-	flow = flow_at(t->slot);
-	if (!flow || flow->state != FLOW_LIVE || !flow_is_of(flow, &t->key) ||
-	    flow_is_over(flow, rule, t->proto, now))
-		return NULL;
-	return flow;
+	return flow_serves(t->slot, &t->key, rule, t->proto, now);
 }
 
 /*
@@ -83,16 +103,40 @@ static __always_inline void flow_note(struct flow *flow, struct track *t, const 
 		flow_closed(t);
 }
 
+/* edit_in() - how a packet from @client with these ports goes to the backend */
+static __always_inline void edit_in(struct ruleset *rs, const struct rule *rule, __u32 slot,
+				    const struct ip_addr *client, __u32 ports, struct edit *edit)
+{
+	struct pool *pool = &rs->pools[(slot >> 16) & (POOLS_MAX - 1)];
+	__u16 dport = bpf_ntohl(ports);
+
+	edit->src = pool->addr;
+	edit->dst = rule->backend_addr;
+	edit->ports = ports_pair(bpf_htons(slot), bpf_htons(dport + rule->shift));
+	edit->addr_delta = csum_add(rule->csum_delta, csum_delta_addr(client, &pool->addr));
+	edit->port_delta = csum_delta(ports, edit->ports);
+}
+
+/* edit_out() - how a packet to @addr, which is a masquerade address, goes back to the client */
+static __always_inline void edit_out(const struct rule *rule, const struct flow *flow, __u32 slot,
+				     const struct ip_addr *addr, struct edit *edit)
+{
+	__be16 sport = bpf_htons(bpf_ntohs(flow->public_port) + rule->shift);
+
+	edit->src = rule->public_addr;
+	edit->dst = flow->client;
+	edit->ports = ports_pair(flow->public_port, flow->client_port);
+	edit->addr_delta = csum_add(~rule->csum_delta, csum_delta_addr(addr, &flow->client));
+	edit->port_delta = csum_delta(ports_pair(sport, bpf_htons(slot)), edit->ports);
+}
+
 /* track_in() - a client's packet */
 static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 {
 	struct rule *rule = rule_get(rs, t->key.rule);
 	__u32 now = flow_now();
-	struct flow *flow = flow_find(t, rule, now);
-	struct edit *edit = &t->edit;
-	__be16 sport, dport;
+	struct flow *flow = flow_find(rs, t, rule, now);
 	enum reason reason;
-	struct pool *pool;
 
 	if (!flow)
 		return REASON_NO_FLOW;
@@ -109,15 +153,8 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 	}
 	if (!t->quiet)
 		flow_note(flow, t, DIR_IN, now);
-	pool = &rs->pools[(t->slot >> 16) & (POOLS_MAX - 1)];
-	sport = bpf_htons(t->slot);
-	dport = bpf_htons(bpf_ntohs(t->key.public_port) + rule->shift);
-	edit->src = pool->addr;
-	edit->dst = rule->backend_addr;
-	edit->ports = ports_pair(sport, dport);
-	edit->addr_delta = csum_add(rule->csum_delta, csum_delta_addr(&t->key.client, &pool->addr));
-	edit->port_delta = csum_add(csum_delta(t->key.client_port, sport),
-				    csum_delta(t->key.public_port, dport));
+	edit_in(rs, rule, t->slot, &t->key.client,
+		ports_pair(t->key.client_port, t->key.public_port), &t->edit);
 	return 0;
 }
 
@@ -136,10 +173,8 @@ static __always_inline void track_reply(struct flow *flow, struct track *t, __u3
 static __always_inline enum reason track_out(struct ruleset *rs, struct track *t)
 {
 	struct flow *flow = flow_at(t->slot);
-	struct edit *edit = &t->edit;
 	__u32 now = flow_now();
 	struct rule *rule;
-	__be16 sport;
 
 	if (!flow || flow->state != FLOW_LIVE)
 		return REASON_NO_FLOW;
@@ -150,13 +185,7 @@ static __always_inline enum reason track_out(struct ruleset *rs, struct track *t
 	t->key.tail = key_tail(ports_pair(flow->client_port, flow->public_port), flow->rule);
 	if (!t->quiet)
 		track_reply(flow, t, now);
-	edit->src = rule->public_addr;
-	edit->dst = flow->client;
-	edit->ports = ports_pair(flow->public_port, flow->client_port);
-	sport = bpf_htons(bpf_ntohs(flow->public_port) + rule->shift);
-	edit->addr_delta = csum_add(~rule->csum_delta, csum_delta_addr(&t->dst, &flow->client));
-	edit->port_delta = csum_add(csum_delta(sport, flow->public_port),
-				    csum_delta(bpf_htons(t->slot), flow->client_port));
+	edit_out(rule, flow, t->slot, &t->dst, &t->edit);
 	return 0;
 }
 
