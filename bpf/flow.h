@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One masqueraded conversation: where it is kept, what a packet does to it, when it is over. */
+/* One masqueraded conversation: whose it is, what a packet does to it. */
 #ifndef XDPFWD_BPF_FLOW_H
 #define XDPFWD_BPF_FLOW_H
 
 #include "lookup.h"
+#include <xdpfwd/flow.h>
 
 /* flow_now() - the time in ticks */
 static __always_inline __u32 flow_now(void)
@@ -11,14 +12,23 @@ static __always_inline __u32 flow_now(void)
 	return clock_now_ns() >> FLOW_TICK_SHIFT;
 }
 
-/* key_tail() - the end of a key in one store, which the hash can load again at once */
-static __always_inline __u64 key_tail(__u32 ports, __u16 rule)
+/*
+ * key_tail() - ports, rule and state in one word, as they lie in a flow; with state 0 the end of a
+ * key, in one store that the hash can load again at once
+ */
+static __always_inline __u64 key_tail(__u32 ports, __u16 rule, enum flow_state state)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return (__u64)rule << 32 | ports;
+	return (__u64)state << 48 | (__u64)rule << 32 | ports;
 #else
-	return (__u64)ports << 32 | (__u32)rule << 16;
+	return (__u64)ports << 32 | (__u32)rule << 16 | state << 8;
 #endif
+}
+
+/* flow_word() - the same of a flow */
+static __always_inline __u64 flow_word(const struct flow *flow)
+{
+	return *(const any64 *)&flow->client_port;
 }
 
 /* port_is_usable() - the loader lets masquerade have it */
@@ -62,49 +72,10 @@ static __always_inline bool flow_is_of(const struct flow *flow, const struct flo
 		 (flow->rule ^ key->rule));
 }
 
-/* flow_idle() - ticks since its last packet in either direction */
-static __always_inline __u32 flow_idle(const struct flow *flow, __u32 now)
+/* flow_is_live() - does the record, at this moment, stand for this conversation? */
+static __always_inline bool flow_is_live(const struct flow *flow, const struct flow_key *key)
 {
-	__s32 in = now - flow->half[DIR_IN].seen_at, out = now - flow->half[DIR_OUT].seen_at;
-	__s32 idle = in < out ? in : out;
-
-	return idle < 0 ? 0 : idle; /* the other CPU's clock may be a tick ahead */
-}
-
-/* flow_is_closed() - TCP: both sides have sent a FIN */
-static __always_inline bool flow_is_closed(const struct flow *flow)
-{
-	return flow->flags[DIR_IN] & flow->flags[DIR_OUT] & FLOW_FIN;
-}
-
-/* flow_is_reset() - TCP: one side has sent a RST and nothing since */
-static __always_inline bool flow_is_reset(const struct flow *flow)
-{
-	return (flow->flags[DIR_IN] | flow->flags[DIR_OUT]) & FLOW_RST;
-}
-
-/*
- * flow_timeout() - idle ticks after which the flow is over
- *
- * TCP follows RFC 7857, 2: a RST or both FINs shorten the time, and end nothing by themselves.
- */
-static __always_inline __u32 flow_timeout(const struct flow *flow, const struct rule *rule,
-					  __u8 proto)
-{
-	if (proto == PROTO_UDP)
-		return rule->timeout[TIMEOUT_UDP];
-	/* One that was opened again waits for the backend first. */
-	if (!(flow->flags[DIR_IN] & FLOW_CONFIRMED) || !(flow->flags[DIR_OUT] & FLOW_SEEN) ||
-	    flow_is_closed(flow) || flow_is_reset(flow))
-		return rule->timeout[TIMEOUT_TCP_TRANSITORY];
-	return rule->timeout[TIMEOUT_TCP_ESTABLISHED];
-}
-
-/* flow_is_over() - idle for too long: nobody may use it any more */
-static __always_inline bool flow_is_over(const struct flow *flow, const struct rule *rule,
-					 __u8 proto, __u32 now)
-{
-	return flow_idle(flow, now) > flow_timeout(flow, rule, proto);
+	return *(const volatile __u8 *)&flow->state == FLOW_LIVE && flow_is_of(flow, key);
 }
 
 /* flow_tcp_flags() - what a TCP packet's flags make of those of its direction */

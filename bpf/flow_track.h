@@ -54,14 +54,21 @@ static __always_inline struct flow *flow_find(struct ruleset *rs, struct track *
 static __always_inline void flow_reopen(struct ruleset *rs, struct flow *flow,
 					const struct track *t)
 {
-	__u8 kept = flow->flags[DIR_IN] & FLOW_CONFIRMED;
+	struct flow_lock *lock = flow_lock_get(t->slot);
+	bool unconfirmed = false;
 
-	if (kept && flow_is_closed(flow)) {
-		flow_unconfirm(rs, &t->key.client, t->proto);
-		kept = 0;
+	if (!lock)
+		return;
+	bpf_spin_lock(&lock->lock);
+	/* Another SYN may have done so on another CPU. */
+	if (flow_is_live(flow, &t->key) && (flow_is_closed(flow) || flow_is_reset(flow))) {
+		unconfirmed = flow_is_confirmed(flow) && flow_is_closed(flow);
+		flow->flags[DIR_IN] &= unconfirmed ? 0 : FLOW_CONFIRMED;
+		flow->flags[DIR_OUT] = 0;
 	}
-	flow->flags[DIR_IN] = kept;
-	flow->flags[DIR_OUT] = 0;
+	bpf_spin_unlock(&lock->lock);
+	if (unconfirmed)
+		flow_unconfirm(rs, &t->key.client, t->proto);
 }
 
 /* flow_is_answered() - is this the client's answer to the backend's first reply? */
@@ -79,11 +86,37 @@ static __always_inline bool flow_is_answered(const struct flow *flow, const stru
 	return !(out & FLOW_SYN) || (__u16)t->ack == flow->ack;
 }
 
-/* flow_closed() - both sides are done: it may give way from now on, should that be needed */
-static __always_inline void flow_closed(struct track *t)
+/*
+ * flow_mark() - write down the marks that a packet puts on its flow
+ *
+ * Both sides being done, the flow may give way from now on, should that be needed.
+ */
+__noinline int flow_mark(__u32 dir)
 {
-	if (!bpf_map_update_elem(&flows_new, &t->key, &t->slot, BPF_ANY))
-		bpf_map_delete_elem(&flows_confirmed, &t->key);
+	struct track *t = track_get();
+	struct flow_lock *lock;
+	bool closed = false;
+	struct flow *flow;
+	__u8 flags;
+
+	if (!t)
+		return 0;
+	lock = flow_lock_get(t->slot);
+	flow = flow_at(t->slot);
+	if (!lock || !flow)
+		return 0;
+	dir &= 1;
+	bpf_spin_lock(&lock->lock);
+	if (flow_is_live(flow, &t->key)) {
+		closed = !flow_is_closed(flow);
+		flags = flow->flags[dir] | (dir == DIR_OUT ? FLOW_SEEN : 0);
+		flow->flags[dir] = t->proto == PROTO_TCP ? flow_tcp_flags(flags, t->tcp) : flags;
+		closed &= flow_is_closed(flow);
+	}
+	bpf_spin_unlock(&lock->lock);
+	if (closed)
+		flow_index(t, &flows_new, &flows_confirmed);
+	return 0;
 }
 
 /* flow_note() - write down what this packet shows of its direction */
@@ -91,16 +124,12 @@ static __always_inline void flow_note(struct flow *flow, struct track *t, const 
 				      __u32 now)
 {
 	__u8 flags = flow->flags[dir] | (dir == DIR_OUT ? FLOW_SEEN : 0);
-	bool was_closed = flow_is_closed(flow);
 
 	flow->half[dir].seen_at = now;
 	if (t->proto == PROTO_TCP)
 		flags = flow_tcp_flags(flags, t->tcp);
-	if (flags == flow->flags[dir])
-		return;
-	flow->flags[dir] = flags;
-	if (!was_closed && flow_is_closed(flow))
-		flow_closed(t);
+	if (flags != flow->flags[dir])
+		flow_mark(dir);
 }
 
 /* edit_in() - how a packet from @client with these ports goes to the backend */
@@ -149,7 +178,6 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 		reason = reason_of(flow_confirm(0));
 		if (reason)
 			return reason;
-		flow->flags[DIR_IN] |= t->confirmed ? FLOW_CONFIRMED : 0;
 	}
 	if (!t->quiet)
 		flow_note(flow, t, DIR_IN, now);
@@ -158,14 +186,27 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 	return 0;
 }
 
+/* flow_remember() - an unconfirmed flow that has lost its entry gets it back */
+static __always_inline void flow_remember(const struct track *t, const struct flow *flow)
+{
+	__u32 *found;
+
+	if (bpf_map_update_elem(&flows_new, &t->key, &t->slot, BPF_NOEXIST))
+		return;
+	/* Confirmed, or over, at the same moment: whoever did that may have looked before. */
+	found = bpf_map_lookup_elem(&flows_confirmed, &t->key);
+	if ((found && *found == t->slot) || !flow_is_live(flow, &t->key))
+		index_remove(&flows_new, &t->key, t->slot);
+}
+
 /* track_reply() - what a backend's packet does to its flow */
 static __always_inline void track_reply(struct flow *flow, struct track *t, __u32 now)
 {
 	if (t->tcp & TCP_SYN)
 		flow->ack = t->seq + 1;
 	/* An answered flow is not one of the flood that pushes it out. */
-	if (!(flow->flags[DIR_IN] & FLOW_CONFIRMED) && !bpf_map_lookup_elem(&flows_new, &t->key))
-		bpf_map_update_elem(&flows_new, &t->key, &t->slot, BPF_NOEXIST);
+	if (!flow_is_confirmed(flow) && !bpf_map_lookup_elem(&flows_new, &t->key))
+		flow_remember(t, flow);
 	flow_note(flow, t, DIR_OUT, now);
 }
 
@@ -182,7 +223,7 @@ static __always_inline enum reason track_out(struct ruleset *rs, struct track *t
 	if (flow_is_over(flow, rule, t->proto, now))
 		return REASON_NO_FLOW;
 	t->key.client = flow->client;
-	t->key.tail = key_tail(ports_pair(flow->client_port, flow->public_port), flow->rule);
+	t->key.tail = key_tail(ports_pair(flow->client_port, flow->public_port), flow->rule, 0);
 	if (!t->quiet)
 		track_reply(flow, t, now);
 	edit_out(rule, flow, t->slot, &t->dst, &t->edit);
@@ -207,12 +248,66 @@ __noinline int flow_track(__u32 dir)
 	return dir == DIR_IN ? track_in(rs, t) : track_out(rs, t);
 }
 
+/*
+ * flow_unrest() - 0 when a packet changes nothing of its flow but time and counters
+ *
+ * That is: the flow is confirmed, answered, not about to end and not over, and the packet neither
+ * begins nor ends anything. One expression without branches, for the verifier's sake.
+ */
+static __always_inline __u64 flow_unrest(const struct flow *flow, const struct rule *rule,
+					 const struct packet *pkt, const enum direction dir,
+					 __u32 now)
+{
+	__u8 in = flow->flags[DIR_IN], out = flow->flags[DIR_OUT];
+	__u64 limit = rule->timeout[pkt->proto & 1];
+
+	return (~in & FLOW_CONFIRMED) | (~out & FLOW_SEEN) | ((in | out) & (FLOW_FIN | FLOW_RST)) |
+	       (pkt->tcp & (TCP_SYN | TCP_FIN | TCP_RST)) |
+	       (limit - (__u32)(now - flow->half[dir].seen_at)) >> 63;
+}
+
+/*
+ * track_steady() - what flow_track() does, for a packet in the middle of a confirmed flow that is
+ * where it would rather be
+ *
+ * Return: false when there is more to it.
+ */
+static __always_inline bool track_steady(struct ruleset *rs, const struct packet *pkt,
+					 struct match *match, struct edit *edit)
+{
+	struct rule *rule = rule_get(rs, match->in);
+	__u32 now = flow_now(), slot = match->slot;
+	struct flow *flow;
+
+	if (match->in)
+		slot = slot_preferred(rs, rule, &pkt->src, pkt->ports, pkt->proto);
+	flow = flow_at(slot);
+	if (!flow)
+		return false;
+	if (match->in) {
+		if ((flow_word(flow) ^ key_tail(pkt->ports, match->in, FLOW_LIVE)) |
+		    ip_addr_diff(&flow->client, &pkt->src) |
+		    flow_unrest(flow, rule, pkt, DIR_IN, now))
+			return false;
+		flow->half[DIR_IN].seen_at = now;
+		edit_in(rs, rule, slot, &pkt->src, pkt->ports, edit);
+	} else {
+		rule = rule_get(rs, flow->rule);
+		if ((flow->state ^ FLOW_LIVE) | flow_unrest(flow, rule, pkt, DIR_OUT, now))
+			return false;
+		flow->half[DIR_OUT].seen_at = now;
+		edit_out(rule, flow, slot, &pkt->dst, edit);
+	}
+	match->slot = slot;
+	return true;
+}
+
 /* track_ask() - describe a packet to flow_track() */
 static __always_inline void track_ask(struct track *t, const struct packet *pkt,
 				      const struct match *match)
 {
 	t->key.client = pkt->src;
-	t->key.tail = key_tail(pkt->ports, match->in);
+	t->key.tail = key_tail(pkt->ports, match->in, 0);
 	t->dst = pkt->dst;
 	t->slot = match->slot;
 	t->proto = pkt->proto;
@@ -225,7 +320,7 @@ static __always_inline void track_ask(struct track *t, const struct packet *pkt,
  *
  * Return: 0 with @edit and match->slot set, or the reason to stop.
  */
-static __always_inline enum reason translate_flow(void *data, void *data_end,
+static __always_inline enum reason translate_flow(struct ruleset *rs, void *data, void *data_end,
 						  const struct packet *pkt, struct match *match,
 						  struct edit *edit)
 {
@@ -235,6 +330,8 @@ static __always_inline enum reason translate_flow(void *data, void *data_end,
 
 	if (!t)
 		return REASON_NO_RULESET;
+	if (track_steady(rs, pkt, match, edit))
+		return 0;
 	track_ask(t, pkt, match);
 	if (pkt->proto == PROTO_TCP) {
 		if ((void *)(tcp + 1) > data_end)
@@ -275,7 +372,7 @@ static __always_inline enum reason translate(struct ruleset *rs, void *data, voi
 					     struct edit *edit)
 {
 	if (is_tracked(rs, match))
-		return translate_flow(data, data_end, pkt, match, edit);
+		return translate_flow(rs, data, data_end, pkt, match, edit);
 	translate_rules(rs, pkt, match, edit);
 	return 0;
 }

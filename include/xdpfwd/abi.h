@@ -9,7 +9,7 @@
  * Version of everything below. A pinned map of another version is never read: raise it with every
  * change of a layout or of a field's meaning.
  */
-#define XDPFWD_ABI_VERSION 4
+#define XDPFWD_ABI_VERSION 5
 
 /* The protocols that can be forwarded, as indices. */
 enum proto { PROTO_TCP, PROTO_UDP, PROTO_COUNT };
@@ -149,8 +149,8 @@ struct acl {
 /* Time in flows: CLOCK_MONOTONIC in ticks of 2^27 ns, 0.134 s; 32 bits last for 18 years. */
 #define FLOW_TICK_SHIFT 27
 
-/* Which idle time a flow ends after. */
-enum flow_timeout { TIMEOUT_UDP, TIMEOUT_TCP_ESTABLISHED, TIMEOUT_TCP_TRANSITORY, TIMEOUT_COUNT };
+/* Which idle time a flow ends after; the first two stand where enum proto has its own. */
+enum flow_timeout { TIMEOUT_TCP_ESTABLISHED, TIMEOUT_UDP, TIMEOUT_TCP_TRANSITORY, TIMEOUT_COUNT };
 
 /**
  * struct rule - one forward on one public address for one protocol
@@ -213,9 +213,10 @@ _Static_assert(sizeof(struct flow_key) == 24, "layout of struct flow_key");
 
 /*
  * FREE: nobody's. LIVE: in use, until it has been idle for too long. ENDED: taken out of service
- * by the loader or the sweep, which will free it.
+ * by the loader; the sweep will free it. LEAVING: for a moment, while whoever has taken it out of
+ * service takes it out of the books.
  */
-enum flow_state { FLOW_FREE, FLOW_LIVE, FLOW_ENDED };
+enum flow_state { FLOW_FREE, FLOW_LIVE, FLOW_ENDED, FLOW_LEAVING };
 
 /* What has been seen of a flow in one direction; each direction writes its own alone. */
 #define FLOW_SEEN      (1 << 0) /* OUT: the backend has replied */

@@ -82,3 +82,28 @@ Test(masquerade_place, one_address_for_a_client)
 {
 	conversation_for_kinds(one_address);
 }
+
+/* The same when the port it would have is taken there. */
+static void one_address_other_port(struct conversation *conv)
+{
+	unsigned drawn = 0;
+
+	conversation_rule(conv)->shares = 2;
+	for (unsigned i = 0; i < FLOWS; i++) {
+		struct conversation own = conversation_other(conv, i), same = own;
+
+		own.talk.client_port = 2000 + i;
+		conversation_open(&own);
+		same.talk.client_port = 40000;
+		conversation_open(&same);
+		drawn += same.talk.port != 40000;
+		if (!ip_addr_equal(&own.talk.masquerade, &same.talk.masquerade))
+			conversation_fail(&same, "another address than before");
+	}
+	cr_expect_eq(drawn, FLOWS - 2, "%u", drawn);
+}
+
+Test(masquerade_place, one_address_when_the_port_is_taken)
+{
+	conversation_for_kinds(one_address_other_port);
+}

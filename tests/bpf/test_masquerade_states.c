@@ -153,7 +153,8 @@ static void pushed_out(struct conversation *conv)
 	conversation_expect(&other, true, "confirmed, too");
 	flows_check();
 	fixture_flow_counts(&counts);
-	cr_expect_eq(counts.expired[conv->proto], 0, "its time was not over");
+	cr_expect_eq(counts.created[conv->proto], 2);
+	cr_expect_eq(counts.ended[conv->proto], 0, "its time was not over");
 }
 
 Test(masquerade_states, pushed_out)
