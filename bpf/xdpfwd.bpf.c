@@ -35,6 +35,9 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 	if (pkt.ttl <= 1) /* TC answers */
 		return REASON_LEFT_TO_TC;
 	reason = check_l4(data, data_end, &pkt, family) ?: check_sum(data, data_end, &pkt, family);
+	if (!reason && has_options(&pkt, family) &&
+	    sum_header_xdp(ctx, pkt.l3_off, pkt.l4_off - pkt.l3_off) != 0xffff)
+		return REASON_BAD_CHECKSUM;
 	if (reason)
 		return reason;
 	if (is_syn(&pkt))
@@ -143,8 +146,8 @@ static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool i
 		how |= TC_IS_V6;
 	reason = reason_of(how & TC_IS_V6 ? tc_forward_v6(skb, how) : tc_forward_v4(skb, how));
 	if (reason == REASON_FRAGMENT)
-		return reason_of(how & TC_IS_V6 ? tc_fragment_v6(skb, how)
-						: tc_fragment_v4(skb, how));
+		reason = reason_of(how & TC_IS_V6 ? tc_fragment_v6(skb, how)
+						  : tc_fragment_v4(skb, how));
 	if (reason == REASON_NOT_TCP_UDP)
 		return reason_of(how & TC_IS_V6 ? tc_icmp_v6(skb, how) : tc_icmp_v4(skb, how));
 	if (answer_to(reason) && (!is_refusal(reason) || wants_reject()))
