@@ -131,6 +131,19 @@ static __always_inline bool fragment_may_be_ours(struct ruleset *rs, const struc
 	return ip_addr_equal(&to->addr, &key->dst) || ip_addr_equal(&from->addr, &key->src);
 }
 
+/* fragment_lookup() - what the first fragment of track.fragment has left, or NULL */
+static __always_inline struct fragment *fragment_lookup(struct __sk_buff *skb, struct track *t)
+{
+	struct fragment *fragment;
+
+	t->fragment.number = 0;
+	fragment = bpf_map_lookup_elem(&fragments, &t->fragment);
+	return fragment && flow_now() - fragment->seen_at <= FRAGMENT_TIME &&
+			       fragment->ifindex == skb->ifindex
+		       ? fragment
+		       : NULL;
+}
+
 /* fragment_hold() - keep a copy until the first fragment comes; the host sees it, too */
 static __always_inline enum reason fragment_hold(struct __sk_buff *skb, struct ruleset *rs,
 						 struct track *t, __u32 l3_off, __u32 ttl)
@@ -202,13 +215,20 @@ static __always_inline enum reason fragment_find(struct __sk_buff *skb, struct r
 {
 	int ttl = tc_fragment_name(skb, how);
 	struct fragment *fragment;
+	struct fragment_key held;
+	enum reason reason;
 
 	if (ttl < 0)
 		return REASON_FRAGMENT;
-	fragment = bpf_map_lookup_elem(&fragments, &t->fragment);
-	if (!fragment || flow_now() - fragment->seen_at > FRAGMENT_TIME ||
-	    fragment->ifindex != skb->ifindex)
-		return fragment_hold(skb, rs, t, TC_L3_OFF(how), ttl);
+	fragment = fragment_lookup(skb, t);
+	if (!fragment) {
+		reason = fragment_hold(skb, rs, t, TC_L3_OFF(how), ttl);
+		held = t->fragment;
+		/* The first may have come on another CPU just now, and not have found this one. */
+		fragment = reason == REASON_HELD ? fragment_lookup(skb, t) : NULL;
+		if (!fragment || bpf_map_delete_elem(&fragments_held, &held))
+			return reason;
+	}
 	if (!(how & TC_IS_V6) && fragment_check(skb, TC_L3_OFF(how)))
 		return REASON_BAD_CHECKSUM;
 	if (ttl <= 1)

@@ -89,7 +89,7 @@ __noinline int packet_sum(struct __sk_buff *skb, __u32 off, __u32 len)
 	return csum_fold(room_sum(len));
 }
 
-/* check_header() - the checksum of any IPv4 header; 0, or REASON_BAD_CHECKSUM */
+/* check_header() - the checksum of what has it inside, an IPv4 header or ICMP; 0, or the reason */
 static __always_inline enum reason check_header(struct __sk_buff *skb, __u32 l3_off, __u32 len)
 {
 	return packet_sum(skb, l3_off, len) == 0xffff ? 0 : REASON_BAD_CHECKSUM;

@@ -3,7 +3,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <criterion/criterion.h>
+#include <linux/pkt_cls.h>
 #include <string.h>
+#include "answers.h"
 #include "pieces.h"
 
 TestSuite(fragment, .init = fixture_init);
@@ -257,4 +259,41 @@ Test(fragment, flood)
 		case_run(&test, "whole packets go on");
 		in_order(&test);
 	}
+}
+
+/* A later fragment is larger than its way, where it must not be cut (RFC 8200, 4.5). */
+static void too_large(struct test_case *test)
+{
+	const bool is_v4 = test->family == FAMILY_V4;
+	struct packet_buf out;
+	enum reason reason;
+	int action;
+
+	if (test->program != PROGRAM_TC || (is_v4 && dev_is_l3(test->path.egress)))
+		return;
+	pieces_fresh(test);
+	answer_set_mtus(1500, 1500);
+	pieces_run(test, 0, REASON_FORWARDED, "fits");
+	answer_set_mtus(PIECE, PIECE);
+	answers_renew();
+	if (is_v4) {
+		pieces.in[1].data[pieces.in[1].l3 + 6] |= 0x40; /* DF */
+		piece_set_sum(&pieces.in[1]);
+		pieces.out[1] = pieces.in[1];
+		pieces_run(test, 1, REASON_LOST_FRAGMENT, "too large, and DF");
+		return;
+	}
+	action = case_try(test, &pieces.in[1], &out, &reason);
+	if (reason != REASON_OVERSIZE || action != TC_ACT_REDIRECT)
+		case_fail(test, "counted %s, action %d", reason_name(reason), action);
+	else if (out.len != pieces.in[1].len + 48 || out.data[54] != 2 || out.data[61] != PIECE ||
+		 memcmp(out.data + 62, pieces.in[1].data + 14, out.len - 62) != 0)
+		case_fail(test, "not packet too big: %zu bytes", out.len);
+	answer_set_mtus(1500, 1500);
+	pieces_run(test, 2, REASON_FORWARDED, "fits");
+}
+
+Test(fragment, too_large)
+{
+	pieces_for_each(too_large);
 }
