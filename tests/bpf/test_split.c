@@ -8,8 +8,9 @@
 
 TestSuite(split, .init = live_init);
 
-#define NARROW	    600
 #define PIECE_LARGE 1200 /* of what is in fragments already */
+
+static unsigned narrow = 600; /* the MTU */
 
 static uint16_t get16(const uint8_t *at)
 {
@@ -118,7 +119,7 @@ static void send_pieces(struct test_case *test)
 		piece_set_sum(&piece);
 		live_send(test->path.ingress, &piece, NULL);
 	}
-	receive_whole(test, &out, dev_is_l3(test->path.egress) ? 65535 : NARROW, false);
+	receive_whole(test, &out, dev_is_l3(test->path.egress) ? 65535 : narrow, false);
 }
 
 /* A tunnel fragments around what it is given, so that nothing happens to it here. */
@@ -126,7 +127,7 @@ static bool is_cut(const struct test_case *test)
 {
 	const size_t headers = 20 + test->packet.options * 4 + (test->proto == PROTO_TCP ? 20 : 8);
 
-	return !dev_is_l3(test->path.egress) && headers + test->packet.payload > NARROW;
+	return !dev_is_l3(test->path.egress) && headers + test->packet.payload > narrow;
 }
 
 static void send_whole(struct test_case *test, bool has_options, const char *detail)
@@ -148,7 +149,7 @@ static void send_whole(struct test_case *test, bool has_options, const char *det
 	}
 	live_send(test->path.ingress, &in, test->packet.partial ? &offload : NULL);
 	out.partial = false;
-	receive_whole(test, &out, is_cut(test) ? NARROW : 65535, has_options);
+	receive_whole(test, &out, is_cut(test) ? narrow : 65535, has_options);
 }
 
 /* Also where the sender has left the checksum to hardware that can only make it of whole packets.
@@ -169,7 +170,7 @@ static void too_large(struct test_case *test)
 
 	if (test->program == PROGRAM_XDP || test->family != FAMILY_V4)
 		return;
-	answer_set_mtus(NARROW, NARROW);
+	answer_set_mtus(narrow, narrow);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		test->packet.payload = sizes[i];
 		send_both(test, false, "plain");
@@ -188,7 +189,7 @@ static void fragments_again(struct test_case *test)
 {
 	if (test->program == PROGRAM_XDP || test->family != FAMILY_V4)
 		return;
-	answer_set_mtus(NARROW, NARROW);
+	answer_set_mtus(narrow, narrow);
 	test->packet.payload = 2 * PIECE_LARGE + 100;
 	send_pieces(test);
 }
@@ -196,4 +197,31 @@ static void fragments_again(struct test_case *test)
 Test(split, fragments_again)
 {
 	pieces_for_each(fragments_again);
+}
+
+/* Jumbo frames: more than is copied at a time, and a way that takes more than that as well. */
+static void jumbo(struct test_case *test)
+{
+	static const unsigned mtus[] = { 600, 1500, 4000 };
+
+	if (test->program == PROGRAM_XDP || test->family != FAMILY_V4)
+		return;
+	for (size_t i = 0; i < sizeof(mtus) / sizeof(mtus[0]); i++) {
+		narrow = mtus[i];
+		answer_set_mtus(narrow, narrow);
+		test->packet.payload = 7001;
+		send_both(test, false, "jumbo");
+	}
+}
+
+Test(split, jumbo)
+{
+	static const enum dev devs[] = { DEV_PUB, DEV_HOME, DEV_TUN, DEV_WAN };
+
+	for (size_t i = 0; i < sizeof(devs) / sizeof(devs[0]); i++) {
+		run("ip link set %s mtu 9000", dev_name(devs[i]));
+		if (!dev_is_l3(devs[i]))
+			run("ip link set %s-peer mtu 9000", dev_name(devs[i]));
+	}
+	case_for_each(jumbo);
 }
