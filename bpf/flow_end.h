@@ -43,24 +43,22 @@ static __always_inline void flow_unconfirm(struct ruleset *rs, const struct ip_a
 }
 
 /*
- * flow_forget() - the books after a flow has lost its slot
+ * flow_forget() - the books of a flow whose record is FLOW_LEAVING, by the hand of the caller
  * @key, @slot:  which flow it was, and where
  * @confirmed:   it was
  * @expired:     its time was over, rather than it having been ended
- * @again:       its client begins it again in the same slot: an entry among the new flows stays
- *               right all the time, and another CPU may be looking for it
  */
 static __always_inline void flow_forget(struct ruleset *rs, const struct flow_key *key, __u32 slot,
-					__u8 proto, bool confirmed, bool expired, bool again)
+					__u8 proto, bool confirmed, bool expired)
 {
 	struct flow_counters *counters = flow_counters_get();
 
 	index_remove(&flows_confirmed, key, slot);
-	if (!again)
-		index_remove(&flows_new, key, slot);
-	if (counters) {
-		counters->ended[proto & 1]++;
-		counters->expired[proto & 1] += expired;
+	index_remove(&flows_new, key, slot);
+	if (counters) { /* a sweep may be interrupted by packets on its own CPU */
+		__sync_fetch_and_add(&counters->ended[proto & 1], 1);
+		if (expired)
+			__sync_fetch_and_add(&counters->expired[proto & 1], 1);
 	}
 	if (confirmed)
 		flow_unconfirm(rs, &key->client, proto);

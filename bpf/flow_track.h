@@ -5,12 +5,36 @@
 
 #include "flow_begin.h"
 
-/* flow_find() - the client's flow, or NULL; track.slot is set */
-static __always_inline struct flow *flow_find(struct track *t, const struct rule *rule, __u32 now)
+/* flow_serves() - the flow in a slot, if it is the client's and not over; else NULL */
+static __always_inline struct flow *flow_serves(__u32 slot, const struct flow_key *key,
+						const struct rule *rule, __u8 proto, __u32 now)
 {
-	__u32 *found = bpf_map_lookup_elem(&flows_confirmed, &t->key);
-	struct flow *flow;
+	struct flow *flow = flow_at(slot);
 
+	if (!flow || flow->state != FLOW_LIVE || !flow_is_of(flow, key) ||
+	    flow_is_over(flow, rule, proto, now))
+		return NULL;
+	return flow;
+}
+
+/*
+ * flow_find() - the client's flow, or NULL; track.slot is where it is or was
+ *
+ * The slot it would prefer is looked at first: that needs no index, and most flows are there.
+ */
+static __always_inline struct flow *flow_find(struct ruleset *rs, struct track *t,
+					      const struct rule *rule, __u32 now)
+{
+	__u32 ports = ports_pair(t->key.client_port, t->key.public_port);
+	__u32 slot = slot_preferred(rs, rule, &t->key.client, ports, t->proto);
+	struct flow *flow = flow_serves(slot, &t->key, rule, t->proto, now);
+	__u32 *found;
+
+	if (flow) {
+		t->slot = slot;
+		return flow;
+	}
+	found = bpf_map_lookup_elem(&flows_confirmed, &t->key);
 	if (!found)
 		found = bpf_map_lookup_elem(&flows_new, &t->key);
 	if (!found) /* confirmed by another CPU between the two */
@@ -18,11 +42,7 @@ static __always_inline struct flow *flow_find(struct track *t, const struct rule
 	if (!found)
 		return NULL;
 	t->slot = *found;
-	flow = flow_at(t->slot);
-	if (!flow || flow->state != FLOW_LIVE || !flow_is_of(flow, &t->key) ||
-	    flow_is_over(flow, rule, t->proto, now))
-		return NULL;
-	return flow;
+	return flow_serves(t->slot, &t->key, rule, t->proto, now);
 }
 
 /*
@@ -34,14 +54,21 @@ static __always_inline struct flow *flow_find(struct track *t, const struct rule
 static __always_inline void flow_reopen(struct ruleset *rs, struct flow *flow,
 					const struct track *t)
 {
-	__u8 kept = flow->flags[DIR_IN] & FLOW_CONFIRMED;
+	struct flow_lock *lock = flow_lock_get(t->slot);
+	bool unconfirmed = false;
 
-	if (kept && flow_is_closed(flow)) {
-		flow_unconfirm(rs, &t->key.client, t->proto);
-		kept = 0;
+	if (!lock)
+		return;
+	bpf_spin_lock(&lock->lock);
+	/* Another SYN may have done so on another CPU. */
+	if (flow_is_live(flow, &t->key) && (flow_is_closed(flow) || flow_is_reset(flow))) {
+		unconfirmed = flow_is_confirmed(flow) && flow_is_closed(flow);
+		flow->flags[DIR_IN] &= unconfirmed ? 0 : FLOW_CONFIRMED;
+		flow->flags[DIR_OUT] = 0;
 	}
-	flow->flags[DIR_IN] = kept;
-	flow->flags[DIR_OUT] = 0;
+	bpf_spin_unlock(&lock->lock);
+	if (unconfirmed)
+		flow_unconfirm(rs, &t->key.client, t->proto);
 }
 
 /* flow_is_answered() - is this the client's answer to the backend's first reply? */
@@ -59,11 +86,37 @@ static __always_inline bool flow_is_answered(const struct flow *flow, const stru
 	return !(out & FLOW_SYN) || (__u16)t->ack == flow->ack;
 }
 
-/* flow_closed() - both sides are done: it may give way from now on, should that be needed */
-static __always_inline void flow_closed(struct track *t)
+/*
+ * flow_mark() - write down the marks that a packet puts on its flow
+ *
+ * Both sides being done, the flow may give way from now on, should that be needed.
+ */
+__noinline int flow_mark(__u32 dir)
 {
-	if (!bpf_map_update_elem(&flows_new, &t->key, &t->slot, BPF_ANY))
-		bpf_map_delete_elem(&flows_confirmed, &t->key);
+	struct track *t = track_get();
+	struct flow_lock *lock;
+	bool closed = false;
+	struct flow *flow;
+	__u8 flags;
+
+	if (!t)
+		return 0;
+	lock = flow_lock_get(t->slot);
+	flow = flow_at(t->slot);
+	if (!lock || !flow)
+		return 0;
+	dir &= 1;
+	bpf_spin_lock(&lock->lock);
+	if (flow_is_live(flow, &t->key)) {
+		closed = !flow_is_closed(flow);
+		flags = flow->flags[dir] | (dir == DIR_OUT ? FLOW_SEEN : 0);
+		flow->flags[dir] = t->proto == PROTO_TCP ? flow_tcp_flags(flags, t->tcp) : flags;
+		closed &= flow_is_closed(flow);
+	}
+	bpf_spin_unlock(&lock->lock);
+	if (closed)
+		flow_index(t, &flows_new, &flows_confirmed);
+	return 0;
 }
 
 /* flow_note() - write down what this packet shows of its direction */
@@ -71,16 +124,39 @@ static __always_inline void flow_note(struct flow *flow, struct track *t, const 
 				      __u32 now)
 {
 	__u8 flags = flow->flags[dir] | (dir == DIR_OUT ? FLOW_SEEN : 0);
-	bool was_closed = flow_is_closed(flow);
 
 	flow->half[dir].seen_at = now;
 	if (t->proto == PROTO_TCP)
 		flags = flow_tcp_flags(flags, t->tcp);
-	if (flags == flow->flags[dir])
-		return;
-	flow->flags[dir] = flags;
-	if (!was_closed && flow_is_closed(flow))
-		flow_closed(t);
+	if (flags != flow->flags[dir])
+		flow_mark(dir);
+}
+
+/* edit_in() - how a packet from @client with these ports goes to the backend */
+static __always_inline void edit_in(struct ruleset *rs, const struct rule *rule, __u32 slot,
+				    const struct ip_addr *client, __u32 ports, struct edit *edit)
+{
+	struct pool *pool = &rs->pools[(slot >> 16) & (POOLS_MAX - 1)];
+	__u16 dport = bpf_ntohl(ports);
+
+	edit->src = pool->addr;
+	edit->dst = rule->backend_addr;
+	edit->ports = ports_pair(bpf_htons(slot), bpf_htons(dport + rule->shift));
+	edit->addr_delta = csum_add(rule->csum_delta, csum_delta_addr(client, &pool->addr));
+	edit->port_delta = csum_delta(ports, edit->ports);
+}
+
+/* edit_out() - how a packet to @addr, which is a masquerade address, goes back to the client */
+static __always_inline void edit_out(const struct rule *rule, const struct flow *flow, __u32 slot,
+				     const struct ip_addr *addr, struct edit *edit)
+{
+	__be16 sport = bpf_htons(bpf_ntohs(flow->public_port) + rule->shift);
+
+	edit->src = rule->public_addr;
+	edit->dst = flow->client;
+	edit->ports = ports_pair(flow->public_port, flow->client_port);
+	edit->addr_delta = csum_add(~rule->csum_delta, csum_delta_addr(addr, &flow->client));
+	edit->port_delta = csum_delta(ports_pair(sport, bpf_htons(slot)), edit->ports);
 }
 
 /* track_in() - a client's packet */
@@ -88,11 +164,8 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 {
 	struct rule *rule = rule_get(rs, t->key.rule);
 	__u32 now = flow_now();
-	struct flow *flow = flow_find(t, rule, now);
-	struct edit *edit = &t->edit;
-	__be16 sport, dport;
+	struct flow *flow = flow_find(rs, t, rule, now);
 	enum reason reason;
-	struct pool *pool;
 
 	if (!flow)
 		return REASON_NO_FLOW;
@@ -105,20 +178,25 @@ static __always_inline enum reason track_in(struct ruleset *rs, struct track *t)
 		reason = reason_of(flow_confirm(0));
 		if (reason)
 			return reason;
-		flow->flags[DIR_IN] |= t->confirmed ? FLOW_CONFIRMED : 0;
 	}
 	if (!t->quiet)
 		flow_note(flow, t, DIR_IN, now);
-	pool = &rs->pools[(t->slot >> 16) & (POOLS_MAX - 1)];
-	sport = bpf_htons(t->slot);
-	dport = bpf_htons(bpf_ntohs(t->key.public_port) + rule->shift);
-	edit->src = pool->addr;
-	edit->dst = rule->backend_addr;
-	edit->ports = ports_pair(sport, dport);
-	edit->addr_delta = csum_add(rule->csum_delta, csum_delta_addr(&t->key.client, &pool->addr));
-	edit->port_delta = csum_add(csum_delta(t->key.client_port, sport),
-				    csum_delta(t->key.public_port, dport));
+	edit_in(rs, rule, t->slot, &t->key.client,
+		ports_pair(t->key.client_port, t->key.public_port), &t->edit);
 	return 0;
+}
+
+/* flow_remember() - an unconfirmed flow that has lost its entry gets it back */
+static __always_inline void flow_remember(const struct track *t, const struct flow *flow)
+{
+	__u32 *found;
+
+	if (bpf_map_update_elem(&flows_new, &t->key, &t->slot, BPF_NOEXIST))
+		return;
+	/* Confirmed, or over, at the same moment: whoever did that may have looked before. */
+	found = bpf_map_lookup_elem(&flows_confirmed, &t->key);
+	if ((found && *found == t->slot) || !flow_is_live(flow, &t->key))
+		index_remove(&flows_new, &t->key, t->slot);
 }
 
 /* track_reply() - what a backend's packet does to its flow */
@@ -127,8 +205,8 @@ static __always_inline void track_reply(struct flow *flow, struct track *t, __u3
 	if (t->tcp & TCP_SYN)
 		flow->ack = t->seq + 1;
 	/* An answered flow is not one of the flood that pushes it out. */
-	if (!(flow->flags[DIR_IN] & FLOW_CONFIRMED) && !bpf_map_lookup_elem(&flows_new, &t->key))
-		bpf_map_update_elem(&flows_new, &t->key, &t->slot, BPF_NOEXIST);
+	if (!flow_is_confirmed(flow) && !bpf_map_lookup_elem(&flows_new, &t->key))
+		flow_remember(t, flow);
 	flow_note(flow, t, DIR_OUT, now);
 }
 
@@ -136,10 +214,8 @@ static __always_inline void track_reply(struct flow *flow, struct track *t, __u3
 static __always_inline enum reason track_out(struct ruleset *rs, struct track *t)
 {
 	struct flow *flow = flow_at(t->slot);
-	struct edit *edit = &t->edit;
 	__u32 now = flow_now();
 	struct rule *rule;
-	__be16 sport;
 
 	if (!flow || flow->state != FLOW_LIVE)
 		return REASON_NO_FLOW;
@@ -150,13 +226,7 @@ static __always_inline enum reason track_out(struct ruleset *rs, struct track *t
 	t->key.tail = key_tail(ports_pair(flow->client_port, flow->public_port), flow->rule);
 	if (!t->quiet)
 		track_reply(flow, t, now);
-	edit->src = rule->public_addr;
-	edit->dst = flow->client;
-	edit->ports = ports_pair(flow->public_port, flow->client_port);
-	sport = bpf_htons(bpf_ntohs(flow->public_port) + rule->shift);
-	edit->addr_delta = csum_add(~rule->csum_delta, csum_delta_addr(&t->dst, &flow->client));
-	edit->port_delta = csum_add(csum_delta(sport, flow->public_port),
-				    csum_delta(bpf_htons(t->slot), flow->client_port));
+	edit_out(rule, flow, t->slot, &t->dst, &t->edit);
 	return 0;
 }
 

@@ -52,12 +52,11 @@ __noinline int sweep_flow(__u32 slot, __u32 proto, __u32 now)
 	over = !ended && flow->state == FLOW_LIVE &&
 	       flow_idle(flow, now) > flow_timeout(flow, rule, proto) + SWEEP_GRACE;
 	if (ended | over)
-		flow->state =
-			FLOW_ENDED; /* not taken by a new flow before it is out of the books */
+		flow->state = FLOW_LEAVING;
 	bpf_spin_unlock(&lock->lock);
 	if (!(ended | over))
 		return SWEPT_KEPT;
-	flow_forget(rs, &key, slot, proto, confirmed, over, false);
+	flow_forget(rs, &key, slot, proto, confirmed, over);
 	flow->state = FLOW_FREE;
 	return over ? SWEPT_EXPIRED : SWEPT_ENDED;
 }

@@ -11,8 +11,8 @@ import sys
 
 # From the ground up. Names on one line are one layer.
 LAYERS = {
-    "include/xdpfwd": ["addr", "csum reasons", "abi"],
-    "bpf": ["kernel", "maps", "parse", "lookup", "flow", "flow_end translate", "flow_begin sweep",
+    "include/xdpfwd": ["addr", "csum reasons", "abi", "flow"],
+    "bpf": ["kernel", "maps", "parse", "lookup", "flow", "flow_end translate", "flow_port", "flow_begin sweep",
             "acl flow_track", "mss", "nexthop", "emit_xdp emit_tc",
             "room", "answer icmp split", "fragment", "forward_tc",
             "xdpfwd"],

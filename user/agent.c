@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The process that stays: one loop over signals, a tick, the network and names.
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,6 +19,9 @@
 #include "service.h"
 
 #define TICK_S 1
+
+/* The kernel tells of changes; a whole look now and then finds what it does not tell. */
+#define LOOK_TICKS 10
 
 /* Changes come in groups: a tunnel that starts is a link, its addresses and its routes. */
 #define SETTLE_MS 50
@@ -47,7 +51,9 @@ struct task {
 
 /**
  * struct agent - the interface it looks after, and what is due
+ * @state:   what is in force, and @mark, which one that is
  * @known:   next hops that are in force
+ * @ticks:   since the last whole look at the network
  * @follow:  a new look at the host
  * @refresh: fresh next hops
  */
@@ -57,7 +63,10 @@ struct agent {
 	struct follower *follower;
 	struct flows_sweeper sweeper;
 	struct mnl_socket *network;
+	struct state_mark mark;
+	struct state *state;
 	struct agent_nexthops known;
+	unsigned ticks;
 	struct task follow, refresh;
 	int fds[FD_COUNT];
 	int err;
@@ -120,7 +129,8 @@ void agent_block_signals(void)
 
 static void refresh(struct agent *a, const struct state *state, bool warm)
 {
-	agent_refresh(a->bpffs, a->iface, state, warm, &a->known);
+	if (!agent_refresh(a->bpffs, a->iface, state, warm, &a->known))
+		a->ticks = 0;
 	task_done(&a->refresh, 0);
 }
 
@@ -141,24 +151,28 @@ static void on_signal(struct agent *a)
 
 static void on_tick(struct agent *a)
 {
-	struct state *state;
 	uint64_t ticks;
+	unsigned due;
+	int err;
 
 	if (read(a->fds[FD_TICK], &ticks, sizeof(ticks)) != sizeof(ticks))
 		return;
 	service_alive();
-	state = state_read(a->bpffs, a->iface);
-	if (!state && errno == ENOENT) {
+	err = state_follow(a->bpffs, a->iface, &a->mark, &a->state);
+	if (err == -ENOENT) {
 		log_info("%s was unloaded; the agent ends", a->iface);
 		a->done = true;
 	}
-	if (!state)
+	if (err)
 		return;
-	exporter_follow(a->exporter, state);
-	if (follow_tick(a->follower, state))
+	exporter_follow(a->exporter, a->state);
+	due = follow_tick(a->follower, a->state);
+	if (due & FOLLOW_DUE_HOST)
 		task_ask(&a->follow);
-	refresh(a, state, true);
-	state_free(state);
+	if (due & FOLLOW_DUE_PORTS || ++a->ticks >= LOOK_TICKS)
+		refresh(a, a->state, true);
+	else
+		agent_keep(a->bpffs, a->iface, a->state, &a->known);
 	/* What fails now is swept at the next round, or by the next reload. */
 	flows_sweeper_step(a->bpffs, a->iface, &a->sweeper);
 }
@@ -189,6 +203,7 @@ static void do_tasks(struct agent *a)
 		task_done(&a->follow, result);
 		if (result > 0)
 			task_ask(&a->refresh);
+		malloc_trim(0); /* a plan is large, and the next one may be years away */
 	}
 	if (!task_is_due(&a->refresh))
 		return;
@@ -230,6 +245,7 @@ static int agent_open(struct agent *a)
 
 static void agent_close(struct agent *a)
 {
+	state_free(a->state);
 	follow_free(a->follower);
 	host_watch_close(a->network);
 	if (a->fds[FD_SIGNAL] >= 0)

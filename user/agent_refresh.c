@@ -95,3 +95,11 @@ int agent_refresh(const char *bpffs, const char *iface, const struct state *stat
 	free(view);
 	return err;
 }
+
+int agent_keep(const char *bpffs, const char *iface, const struct state *state,
+	       const struct agent_nexthops *known)
+{
+	for (size_t i = 0; i < known->count; i++)
+		host_neigh_resolve(known->items[i].ifindex, &known->items[i].addr);
+	return maps_nexthops_extend(bpffs, iface, state->generation);
+}

@@ -27,4 +27,13 @@ bool agent_nexthops_have(int ifindex, const struct ip_addr *addr, const void *ne
 int agent_refresh(const char *bpffs, const char *iface, const struct state *state, bool warm,
 		  struct agent_nexthops *known);
 
+/**
+ * agent_keep() - what agent_refresh() saw still holds, as the kernel has told of no change
+ * @known: as agent_refresh() has filled it in; the kernel goes on looking for these neighbours
+ *
+ * Return: as agent_refresh().
+ */
+int agent_keep(const char *bpffs, const char *iface, const struct state *state,
+	       const struct agent_nexthops *known);
+
 #endif

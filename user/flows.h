@@ -44,10 +44,6 @@ struct flow_view {
 bool flow_view_make(const struct ruleset *rs, const struct state *state, uint32_t pool,
 		    uint16_t port, const struct flow *flow, uint32_t now, struct flow_view *view);
 
-/* flow_is_expired() - has it been idle for longer than its rule allows? @now in ticks */
-bool flow_is_expired(const struct rule *rule, enum proto proto, const struct flow *flow,
-		     uint32_t now);
-
 /**
  * struct flow_filter - which flows are meant; all of them when it is zero
  * @has_proto, @proto: of this protocol

@@ -2,30 +2,12 @@
 // A flow record as people know it, and which ones they mean. Pure.
 #include <arpa/inet.h>
 #include <string.h>
+#include <xdpfwd/flow.h>
 #include "flows.h"
-
-static uint32_t last_seen(const struct flow *flow)
-{
-	uint32_t in = flow->half[DIR_IN].seen_at, out = flow->half[DIR_OUT].seen_at;
-
-	return in > out ? in : out;
-}
-
-static uint32_t idle_ticks(const struct flow *flow, uint32_t now)
-{
-	uint32_t seen = last_seen(flow);
-
-	return now > seen ? now - seen : 0; /* a packet may have come since @now was taken */
-}
 
 static uint32_t seconds(uint32_t ticks)
 {
 	return ((uint64_t)ticks << FLOW_TICK_SHIFT) / 1000000000;
-}
-
-static bool is_confirmed(const struct flow *flow)
-{
-	return flow->flags[DIR_IN] & FLOW_CONFIRMED;
 }
 
 static int sides_with(const struct flow *flow, uint8_t flag)
@@ -38,7 +20,7 @@ static const char *state_name(enum proto proto, const struct flow *flow)
 	bool has_reply = flow->flags[DIR_OUT] & FLOW_SEEN;
 
 	if (proto == PROTO_UDP)
-		return is_confirmed(flow) ? "confirmed" : has_reply ? "replied" : "new";
+		return flow_is_confirmed(flow) ? "confirmed" : has_reply ? "replied" : "new";
 	if (sides_with(flow, FLOW_RST))
 		return "reset";
 	switch (sides_with(flow, FLOW_FIN)) {
@@ -47,23 +29,7 @@ static const char *state_name(enum proto proto, const struct flow *flow)
 	case 1:
 		return "closing";
 	}
-	return is_confirmed(flow) ? "established" : has_reply ? "syn_received" : "syn_sent";
-}
-
-static enum flow_timeout timeout_of(enum proto proto, const struct flow *flow)
-{
-	if (proto == PROTO_UDP)
-		return TIMEOUT_UDP;
-	return is_confirmed(flow) && flow->flags[DIR_OUT] & FLOW_SEEN &&
-			       !sides_with(flow, FLOW_RST) && sides_with(flow, FLOW_FIN) < 2
-		       ? TIMEOUT_TCP_ESTABLISHED
-		       : TIMEOUT_TCP_TRANSITORY;
-}
-
-bool flow_is_expired(const struct rule *rule, enum proto proto, const struct flow *flow,
-		     uint32_t now)
-{
-	return idle_ticks(flow, now) > rule->timeout[timeout_of(proto, flow)];
+	return flow_is_confirmed(flow) ? "established" : has_reply ? "syn_received" : "syn_sent";
 }
 
 bool flow_view_make(const struct ruleset *rs, const struct state *state, uint32_t pool,
@@ -74,7 +40,7 @@ bool flow_view_make(const struct ruleset *rs, const struct state *state, uint32_
 	uint16_t public_port = ntohs(flow->public_port);
 
 	if (flow->state != FLOW_LIVE || !rule->shares || rule->counter >= state->counter_count ||
-	    flow_is_expired(rule, proto, flow, now))
+	    flow_is_over(flow, rule, proto, now))
 		return false;
 	*view = (struct flow_view){
 		.proto = proto,
@@ -92,7 +58,7 @@ bool flow_view_make(const struct ruleset *rs, const struct state *state, uint32_
 					: "",
 		.state = state_name(proto, flow),
 		.age_s = seconds(now > flow->created_at ? now - flow->created_at : 0),
-		.idle_s = seconds(idle_ticks(flow, now)),
+		.idle_s = seconds(flow_idle(flow, now)),
 	};
 	for (int dir = 0; dir < DIR_COUNT; dir++) {
 		view->packets[dir] = flow_packets(&flow->half[dir]);

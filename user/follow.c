@@ -10,11 +10,17 @@
 #include "pins.h"
 #include "reload.h"
 
+/* struct socket_digests - which sockets there are on the ports of forwards, and on those of flows
+ */
+struct socket_digests {
+	uint64_t forwards, flows;
+};
+
 /**
  * struct follower - what is in force, as last seen
  * @config:     in force; NULL before the first look
  * @generation: that it belongs to
- * @sockets:    digest of the sockets on its ports
+ * @sockets:    digests of the sockets on its ports
  * @told:       what was wrong the last time, so that each finding is logged once
  * @silent:     whoever loaded has been told what the first look will find
  */
@@ -23,7 +29,7 @@ struct follower {
 	struct resolver *resolver;
 	struct config *config;
 	uint32_t generation;
-	uint64_t sockets;
+	struct socket_digests sockets;
 	struct diag_list told;
 	bool silent;
 };
@@ -130,29 +136,37 @@ static uint64_t socket_digest(const struct host_socket *socket)
 }
 
 /* Added up, as the kernel lists sockets in any order. Connections come and go with clients. */
-static int sockets_digest(const struct config *config, uint64_t *digest)
+static int digest_sockets(const struct config *config, const struct state *state,
+			  struct socket_digests *digests)
 {
 	struct host host;
-	int err = host_read_sockets(&host);
+	int err = host_read_listeners(&host);
 
-	*digest = 0;
-	for (size_t i = 0; !err && i < host.socket_count; i++)
-		if (host.sockets[i].state == HOST_SOCKET_LISTEN &&
-		    on_forwarded_port(config, &host.sockets[i]))
-			*digest += socket_digest(&host.sockets[i]);
+	*digests = (struct socket_digests){};
+	for (size_t i = 0; !err && i < host.socket_count; i++) {
+		const struct host_socket *socket = &host.sockets[i];
+
+		if (socket->state == HOST_SOCKET_LISTEN && on_forwarded_port(config, socket))
+			digests->forwards += socket_digest(socket);
+		if (port_set_has(&state->masquerade_ports[socket->proto], socket->local_port))
+			digests->flows += socket_digest(socket);
+	}
 	host_free(&host);
 	return err;
 }
 
-bool follow_tick(struct follower *f, const struct state *state)
+unsigned follow_tick(struct follower *f, const struct state *state)
 {
-	bool due = sync_config(f, state);
-	uint64_t digest;
+	unsigned due = sync_config(f, state) ? FOLLOW_DUE_HOST | FOLLOW_DUE_PORTS : 0;
+	struct socket_digests digests;
 
-	if (!f->config || sockets_digest(f->config, &digest))
+	if (!f->config || digest_sockets(f->config, state, &digests))
 		return due;
-	due = due || digest != f->sockets;
-	f->sockets = digest;
+	if (digests.forwards != f->sockets.forwards)
+		due |= FOLLOW_DUE_HOST;
+	if (digests.flows != f->sockets.flows)
+		due |= FOLLOW_DUE_PORTS;
+	f->sockets = digests;
 	return due;
 }
 

@@ -28,14 +28,17 @@ int follow_fd(const struct follower *follower);
  */
 void follow_names(struct follower *follower);
 
+/* What is due: follow_host(), and another look at the ports that flows may take. */
+enum follow_due { FOLLOW_DUE_HOST = 1, FOLLOW_DUE_PORTS = 2 };
+
 /**
  * follow_tick() - called once a second
  * @state: what is in force
  *
- * Return: true when follow_host() is due: after another load, and when sockets have come or gone on
- * the ports of forwards, which nothing but a look at them tells.
+ * Return: a set of enum follow_due: all after another load; and one when sockets have come or gone
+ * on the ports of forwards or of flows, which nothing but a look at them tells.
  */
-bool follow_tick(struct follower *follower, const struct state *state);
+unsigned follow_tick(struct follower *follower, const struct state *state);
 
 /**
  * follow_host() - plan anew, and apply what is different

@@ -107,10 +107,10 @@ int host_read_ways(const struct host_route_query *queries, size_t query_count, s
 	return err;
 }
 
-int host_read_sockets(struct host *host)
+int host_read_listeners(struct host *host)
 {
 	memset(host, 0, sizeof(*host));
-	return host_sockets_read(host);
+	return host_listeners_read(host);
 }
 
 int host_read_ports(struct host *host)

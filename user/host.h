@@ -98,8 +98,11 @@ int host_watch_fd(const struct mnl_socket *sock);
  */
 unsigned host_watch_read(struct mnl_socket *sock, host_watch_fn *is_wanted, const void *context);
 
-/* host_read_sockets() - only the sockets, without the names of processes; as host_read() */
-int host_read_sockets(struct host *host);
+/*
+ * host_read_listeners() - only the sockets but those of TCP connections, without the names of
+ * processes, for those who look every second; as host_read()
+ */
+int host_read_listeners(struct host *host);
 
 /**
  * host_tc_has_filters() - does the clsact qdisc of a device hold any filter, ingress or egress

@@ -81,6 +81,7 @@ int host_addrs_read(struct host *host);
 int host_neighs_read(struct host *host);
 int host_destinations_read(struct host *host);
 int host_sockets_read(struct host *host); /* without the names of processes */
+int host_listeners_read(struct host *host);
 /* host_routes_read() - likewise, when the addresses are there */
 int host_routes_read(const struct host_route_query *queries, size_t query_count, struct host *host);
 

@@ -56,7 +56,8 @@ static int on_socket(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-static int read_sockets(enum proto proto, uint8_t family, struct host_array *sockets)
+static int read_sockets(enum proto proto, uint8_t family, uint32_t tcp_states,
+			struct host_array *sockets)
 {
 	size_t before = sockets->count;
 	struct inet_diag_req_v2 *query;
@@ -67,7 +68,7 @@ static int read_sockets(enum proto proto, uint8_t family, struct host_array *soc
 	query = host_netlink_request(&request, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, sizeof(*query));
 	query->sdiag_family = family;
 	query->sdiag_protocol = proto == PROTO_TCP ? IPPROTO_TCP : IPPROTO_UDP;
-	query->idiag_states = proto == PROTO_TCP ? TCP_STATES : UDP_STATES;
+	query->idiag_states = proto == PROTO_TCP ? tcp_states : UDP_STATES;
 	err = host_netlink_dump(NETLINK_SOCK_DIAG, &request, on_socket, sockets);
 	items = sockets->items;
 	/* The answer does not repeat the protocol. */
@@ -76,7 +77,7 @@ static int read_sockets(enum proto proto, uint8_t family, struct host_array *soc
 	return err;
 }
 
-int host_sockets_read(struct host *host)
+static int read_all(struct host *host, uint32_t tcp_states)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	struct host_array sockets = { .item_size = sizeof(struct host_socket) };
@@ -84,11 +85,22 @@ int host_sockets_read(struct host *host)
 
 	for (int proto = 0; proto < PROTO_COUNT; proto++) {
 		for (int i = 0; i < FAMILY_COUNT && !err; i++)
-			err = read_sockets(proto, families[i], &sockets);
+			err = read_sockets(proto, families[i], tcp_states, &sockets);
 	}
 	if (err)
 		return err;
 	host->sockets = sockets.items;
 	host->socket_count = sockets.count;
 	return 0;
+}
+
+int host_sockets_read(struct host *host)
+{
+	return read_all(host, TCP_STATES);
+}
+
+/* The kernel keeps these apart from connections, whose table is as large as its memory allows. */
+int host_listeners_read(struct host *host)
+{
+	return read_all(host, 1U << TCP_LISTEN);
 }

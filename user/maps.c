@@ -108,6 +108,21 @@ void maps_ruleset_forget(const struct ruleset *rs)
 		munmap((void *)rs, sizeof(*rs));
 }
 
+int maps_nexthops_extend(const char *bpffs, const char *iface, uint32_t generation)
+{
+	struct ruleset *rs = map_pinned_ruleset(bpffs, iface, PROT_READ | PROT_WRITE);
+	int err = 0;
+
+	if (!rs)
+		return -errno;
+	if (rs->generation != generation)
+		err = -ESTALE;
+	else
+		ruleset_extend(maps_valid_until_ns(), rs);
+	munmap(rs, sizeof(*rs));
+	return err;
+}
+
 int maps_nexthops_refresh(const char *bpffs, const char *iface, const struct plan *nexthops)
 {
 	struct ruleset *rs = map_pinned_ruleset(bpffs, iface, PROT_READ | PROT_WRITE);

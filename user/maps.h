@@ -59,6 +59,14 @@ int maps_pool_put(int pools_fd, uint32_t pool, int pool_fd);
 int maps_pool_remove(int pools_fd, uint32_t pool);
 
 /**
+ * maps_nexthops_extend() - what the rule set in force says of next hops still holds
+ * @generation: the rule set that was looked at
+ *
+ * Return: as maps_nexthops_refresh().
+ */
+int maps_nexthops_extend(const char *bpffs, const char *iface, uint32_t generation);
+
+/**
  * maps_nexthops_refresh() - renew the next hops of the rule set in force
  * @nexthops: with current addresses; its generation says which plan its indices belong to
  *

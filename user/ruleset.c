@@ -283,6 +283,14 @@ void ruleset_refresh(const struct plan *plan, uint64_t valid_until_ns, struct ru
 		refresh_ports(plan, rs);
 }
 
+void ruleset_extend(uint64_t valid_until_ns, struct ruleset *rs)
+{
+	for (size_t i = 0; i < NEXTHOPS_MAX; i++)
+		if (rs->nexthops[i].valid_until_ns)
+			__atomic_store_n(&rs->nexthops[i].valid_until_ns, valid_until_ns,
+					 __ATOMIC_SEQ_CST);
+}
+
 int ruleset_build(const struct plan *plan, uint64_t valid_until_ns, const struct ruleset *old,
 		  struct ruleset *rs, struct diag_list *diags)
 {

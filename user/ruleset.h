@@ -32,4 +32,7 @@ int ruleset_build(const struct plan *plan, uint64_t valid_until_ns, const struct
  */
 void ruleset_refresh(const struct plan *plan, uint64_t valid_until_ns, struct ruleset *rs);
 
+/* ruleset_extend() - next hops that are resolved hold longer */
+void ruleset_extend(uint64_t valid_until_ns, struct ruleset *rs);
+
 #endif

@@ -44,18 +44,12 @@ static char *copy_text(const struct state_block *block)
 	return text;
 }
 
-struct state *state_read(const char *bpffs, const char *iface)
+static struct state *read_map(int fd)
 {
-	char path[PATH_MAX];
-	int fd = bpf_obj_get(pins_path(path, bpffs, iface, "state"));
-	struct state_block *block;
+	struct state_block *block = map_block(fd, PROT_READ);
 	struct state *state;
 	char *text;
 
-	if (fd < 0)
-		return NULL;
-	block = map_block(fd, PROT_READ);
-	close(fd);
 	if (!block) {
 		errno = errno == EINVAL ? EPROTO : errno; /* a map of another size */
 		return NULL;
@@ -65,6 +59,66 @@ struct state *state_read(const char *bpffs, const char *iface)
 	state = text ? state_from_text(text) : NULL;
 	free(text);
 	return state;
+}
+
+struct state *state_read(const char *bpffs, const char *iface)
+{
+	char path[PATH_MAX];
+	int fd = bpf_obj_get(pins_path(path, bpffs, iface, "state"));
+	struct state *state;
+
+	if (fd < 0)
+		return NULL;
+	state = read_map(fd);
+	close(fd);
+	return state;
+}
+
+/* Which map it is, and which text in it is in force. */
+static int read_mark(int fd, struct state_mark *mark)
+{
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+	const uint32_t *current = mmap(NULL, sizeof(*current), PROT_READ, MAP_SHARED, fd, 0);
+
+	if (current == MAP_FAILED)
+		return errno == EINVAL ? -EPROTO : -errno;
+	mark->current = __atomic_load_n(current, __ATOMIC_SEQ_CST);
+	munmap((void *)current, sizeof(*current));
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	mark->map_id = info.id;
+	return 0;
+}
+
+/* Return: 0 with *state as it is now, or -errno. */
+static int read_newer(int fd, struct state_mark *mark, struct state **state)
+{
+	struct state_mark now = {};
+	int err = read_mark(fd, &now);
+
+	if (err || (*state && now.map_id == mark->map_id && now.current == mark->current))
+		return err;
+	state_free(*state);
+	*state = read_map(fd);
+	*mark = now;
+	return *state ? 0 : -errno;
+}
+
+int state_follow(const char *bpffs, const char *iface, struct state_mark *mark,
+		 struct state **state)
+{
+	char path[PATH_MAX];
+	int err, fd = bpf_obj_get(pins_path(path, bpffs, iface, "state"));
+
+	err = fd < 0 ? -errno : read_newer(fd, mark, state);
+	if (fd >= 0)
+		close(fd);
+	if (err) {
+		state_free(*state);
+		*state = NULL;
+	}
+	return err;
 }
 
 void state_free(struct state *state)

@@ -117,6 +117,21 @@ struct state {
  */
 struct state *state_read(const char *bpffs, const char *iface);
 
+/* struct state_mark - which state was read; zeroed at first */
+struct state_mark {
+	uint32_t map_id, current;
+};
+
+/**
+ * state_follow() - as state_read(), at little cost when nothing was written since the last time
+ * @mark:  of the last time
+ * @state: in and out: the state of the last time, NULL at first; NULL when it cannot be read
+ *
+ * Return: 0, or -errno for that of state_read().
+ */
+int state_follow(const char *bpffs, const char *iface, struct state_mark *mark,
+		 struct state **state);
+
 /**
  * state_write() - replace the state, in one piece for any reader and any kill
  *

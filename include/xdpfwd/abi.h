@@ -213,9 +213,10 @@ _Static_assert(sizeof(struct flow_key) == 24, "layout of struct flow_key");
 
 /*
  * FREE: nobody's. LIVE: in use, until it has been idle for too long. ENDED: taken out of service
- * by the loader or the sweep, which will free it.
+ * by the loader; the sweep will free it. LEAVING: for a moment, while whoever has taken it out of
+ * service takes it out of the books.
  */
-enum flow_state { FLOW_FREE, FLOW_LIVE, FLOW_ENDED };
+enum flow_state { FLOW_FREE, FLOW_LIVE, FLOW_ENDED, FLOW_LEAVING };
 
 /* What has been seen of a flow in one direction; each direction writes its own alone. */
 #define FLOW_SEEN      (1 << 0) /* OUT: the backend has replied */

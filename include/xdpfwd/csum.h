@@ -23,11 +23,11 @@ static inline __u32 csum_delta(__u32 old, __u32 new)
 /* csum_delta_addr() - the same for an address; the mapped prefix of IPv4 cancels out */
 static inline __u32 csum_delta_addr(const struct ip_addr *old, const struct ip_addr *new)
 {
-	__u32 delta = csum_delta(old->w[3], new->w[3]);
+	__u64 sum = 0;
 
-	delta = csum_add(delta, csum_delta(old->w[2], new->w[2]));
-	delta = csum_add(delta, csum_delta(old->w[1], new->w[1]));
-	return csum_add(delta, csum_delta(old->w[0], new->w[0]));
+	for (int i = 0; i < 4; i++)
+		sum += (__u64)~old->w[i] + new->w[i];
+	return csum_add(sum, sum >> 32);
 }
 
 /* csum_fold() - a partial sum in 16 bits, not complemented */

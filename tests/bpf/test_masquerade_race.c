@@ -114,6 +114,46 @@ static void find_flows(struct conversation *convs)
 	cr_expect_eq(none, 0, "%u flows are unknown", none);
 }
 
+/* Both have what the other end has; the sequence numbers of all are the same. */
+static void race_open(struct conversation *convs)
+{
+	race_run(convs, DIR_OUT, TCP_SYN | TCP_ACK);
+	race_run(convs, DIR_IN, TCP_ACK);
+}
+
+/* How many flows each source has by the books of the limits. */
+static void check_sources(const struct conversation *convs, int flows)
+{
+	for (unsigned i = 0; i < RACES; i += 500)
+		cr_expect_eq(conversation_source_flows(&convs[i]), flows, "source %u has %d flows",
+			     i, conversation_source_flows(&convs[i]));
+}
+
+/* Each connection is closed and begins again, once. */
+static void race_again(struct conversation *convs, int flows)
+{
+	struct flow_counters counts;
+	uint32_t tcp = PROTO_TCP;
+	uint64_t confirmed;
+
+	race_run(convs, DIR_IN, TCP_FIN | TCP_ACK);
+	race_run(convs, DIR_OUT, TCP_FIN | TCP_ACK);
+	cr_expect(flows_check(), "after the last packets");
+	race_run(convs, DIR_IN, TCP_SYN);
+	cr_expect(flows_check(), "begun again");
+	check_sources(convs, 0);
+	cr_assert_eq(
+		bpf_map_lookup_elem(bpf_map__fd(fixture_skel()->maps.confirmed), &tcp, &confirmed),
+		0);
+	cr_expect_eq(confirmed, 0, "%lu confirmed", confirmed);
+	race_open(convs);
+	cr_expect(flows_check(), "open again");
+	check_sources(convs, flows);
+	fixture_flow_counts(&counts);
+	cr_expect_eq(counts.created[PROTO_TCP] - counts.ended[PROTO_TCP], RACES);
+	cr_expect_eq(counts.confirmed[PROTO_TCP], 2 * RACES);
+}
+
 /* @first_port: of the clients; low ones cannot be kept, so that each CPU draws its own port. */
 static void race(enum ip_family family, enum proto proto, uint16_t first_port)
 {
@@ -132,15 +172,13 @@ static void race(enum ip_family family, enum proto proto, uint16_t first_port)
 	fixture_flow_counts(&counts);
 	cr_expect_eq(counts.created[proto] - counts.ended[proto], RACES);
 	find_flows(convs);
-	race_run(convs, DIR_OUT, TCP_SYN | TCP_ACK);
-	race_run(convs, DIR_IN, TCP_ACK);
+	race_open(convs);
 	cr_expect(flows_check(), "after the answers");
 	fixture_flow_counts(&counts);
 	cr_expect_eq(counts.confirmed[proto], RACES, "%llu confirmed", counts.confirmed[proto]);
-	for (unsigned i = 0; i < RACES; i += 500)
-		cr_expect_eq(conversation_source_flows(&convs[i]),
-			     family == FAMILY_V4 ? 500 : RACES, "source %u has %d flows", i,
-			     conversation_source_flows(&convs[i]));
+	check_sources(convs, family == FAMILY_V4 ? 500 : RACES);
+	if (proto == PROTO_TCP)
+		race_again(convs, family == FAMILY_V4 ? 500 : RACES);
 	free(convs);
 }
 

@@ -135,6 +135,11 @@ Test(ruleset, nexthops)
 	ruleset_refresh(model_plan, 3000, model_rs);
 	cr_expect_eq(model_rs->nexthops[0].valid_until_ns, 0);
 	cr_expect_eq(model_rs->nexthops[1].valid_until_ns, 3000);
+
+	ruleset_extend(4000, model_rs);
+	cr_expect_eq(model_rs->nexthops[0].valid_until_ns, 0);
+	cr_expect_eq(model_rs->nexthops[1].valid_until_ns, 4000);
+	cr_expect_eq(model_rs->nexthops[2].valid_until_ns, 0);
 }
 
 /* Of a device that is down nothing is known; what it carried when it was up is the best guess. */

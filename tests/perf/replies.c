@@ -64,11 +64,10 @@ static uint32_t flow_number(const struct flow *flow)
 {
 	uint32_t client = ntohs(flow->client_port), public = ntohs(flow->public_port), number;
 
-	number = (client - CLIENT_PORT) / CLIENT_PORT_STEP * FLOW_PORTS + public - PUBLIC_PORT;
-	if (client < CLIENT_PORT || number >= FLOWS_MAX || flow_client_port(number) != client ||
-	    flow_public_port(number) != public || addr_end(&flow->client) != htons(number))
-		return FLOWS_MAX;
-	return number;
+	for (number = ntohs(addr_end(&flow->client)); number < FLOWS_MAX; number += 1 << 16)
+		if (flow_client_port(number) == client && flow_public_port(number) == public)
+			return number;
+	return FLOWS_MAX;
 }
 
 static void fill_from_pool(const struct replies *replies, const struct ip_addr *addr,

@@ -166,6 +166,26 @@ Test(host_socket, tcp_connection_and_its_end)
 	host_free(&host);
 }
 
+/* What is looked at each second leaves out what there may be very many of. */
+Test(host_socket, listeners_without_connections)
+{
+	int listener = bound(SOCK_STREAM, "::", 3001, false);
+	struct host host;
+
+	connect_to(socket(AF_INET6, SOCK_STREAM, 0), "::1", 3001);
+	cr_assert_geq(accept(listener, NULL, NULL), 0);
+	bound(SOCK_STREAM, "127.0.0.1", 3002, false);
+	bound(SOCK_DGRAM, "127.0.0.1", 3003, false);
+	connect_to(bound(SOCK_DGRAM, "::1", 3004, false), "::1", 53);
+	cr_assert_eq(host_read_listeners(&host), 0);
+	cr_expect_eq(host.socket_count, 4);
+	find(&host, PROTO_TCP, HOST_SOCKET_LISTEN, 3001);
+	find(&host, PROTO_TCP, HOST_SOCKET_LISTEN, 3002);
+	find(&host, PROTO_UDP, HOST_SOCKET_LISTEN, 3003);
+	find(&host, PROTO_UDP, HOST_SOCKET_CONNECTED, 3004);
+	host_free(&host);
+}
+
 /* Half-open connections are the listener's; a flood of them must not fill the snapshot. */
 Test(host_socket, tcp_half_open_is_left_out)
 {
