@@ -14,7 +14,7 @@ LAYERS = {
     "include/xdpfwd": ["addr", "csum reasons", "abi", "flow"],
     "bpf": ["kernel", "maps", "parse", "lookup", "flow", "flow_end translate", "flow_port", "flow_begin sweep",
             "acl flow_track", "mss", "nexthop", "emit_xdp emit_tc",
-            "answer fragment icmp", "forward_tc",
+            "room", "answer icmp split", "fragment", "forward_tc",
             "xdpfwd"],
     "user": [
         "diag ipaddr portset service privileges",
