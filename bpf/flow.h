@@ -12,14 +12,23 @@ static __always_inline __u32 flow_now(void)
 	return clock_now_ns() >> FLOW_TICK_SHIFT;
 }
 
-/* key_tail() - the end of a key in one store, which the hash can load again at once */
-static __always_inline __u64 key_tail(__u32 ports, __u16 rule)
+/*
+ * key_tail() - ports, rule and state in one word, as they lie in a flow; with state 0 the end of a
+ * key, in one store that the hash can load again at once
+ */
+static __always_inline __u64 key_tail(__u32 ports, __u16 rule, enum flow_state state)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return (__u64)rule << 32 | ports;
+	return (__u64)state << 48 | (__u64)rule << 32 | ports;
 #else
-	return (__u64)ports << 32 | (__u32)rule << 16;
+	return (__u64)ports << 32 | (__u32)rule << 16 | state << 8;
 #endif
+}
+
+/* flow_word() - the same of a flow */
+static __always_inline __u64 flow_word(const struct flow *flow)
+{
+	return *(const any64 *)&flow->client_port;
 }
 
 /* port_is_usable() - the loader lets masquerade have it */

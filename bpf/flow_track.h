@@ -223,7 +223,7 @@ static __always_inline enum reason track_out(struct ruleset *rs, struct track *t
 	if (flow_is_over(flow, rule, t->proto, now))
 		return REASON_NO_FLOW;
 	t->key.client = flow->client;
-	t->key.tail = key_tail(ports_pair(flow->client_port, flow->public_port), flow->rule);
+	t->key.tail = key_tail(ports_pair(flow->client_port, flow->public_port), flow->rule, 0);
 	if (!t->quiet)
 		track_reply(flow, t, now);
 	edit_out(rule, flow, t->slot, &t->dst, &t->edit);
@@ -248,12 +248,66 @@ __noinline int flow_track(__u32 dir)
 	return dir == DIR_IN ? track_in(rs, t) : track_out(rs, t);
 }
 
+/*
+ * flow_unrest() - 0 when a packet changes nothing of its flow but time and counters
+ *
+ * That is: the flow is confirmed, answered, not about to end and not over, and the packet neither
+ * begins nor ends anything. One expression without branches, for the verifier's sake.
+ */
+static __always_inline __u64 flow_unrest(const struct flow *flow, const struct rule *rule,
+					 const struct packet *pkt, const enum direction dir,
+					 __u32 now)
+{
+	__u8 in = flow->flags[DIR_IN], out = flow->flags[DIR_OUT];
+	__u64 limit = rule->timeout[pkt->proto & 1];
+
+	return (~in & FLOW_CONFIRMED) | (~out & FLOW_SEEN) | ((in | out) & (FLOW_FIN | FLOW_RST)) |
+	       (pkt->tcp & (TCP_SYN | TCP_FIN | TCP_RST)) |
+	       (limit - (__u32)(now - flow->half[dir].seen_at)) >> 63;
+}
+
+/*
+ * track_steady() - what flow_track() does, for a packet in the middle of a confirmed flow that is
+ * where it would rather be
+ *
+ * Return: false when there is more to it.
+ */
+static __always_inline bool track_steady(struct ruleset *rs, const struct packet *pkt,
+					 struct match *match, struct edit *edit)
+{
+	struct rule *rule = rule_get(rs, match->in);
+	__u32 now = flow_now(), slot = match->slot;
+	struct flow *flow;
+
+	if (match->in)
+		slot = slot_preferred(rs, rule, &pkt->src, pkt->ports, pkt->proto);
+	flow = flow_at(slot);
+	if (!flow)
+		return false;
+	if (match->in) {
+		if ((flow_word(flow) ^ key_tail(pkt->ports, match->in, FLOW_LIVE)) |
+		    ip_addr_diff(&flow->client, &pkt->src) |
+		    flow_unrest(flow, rule, pkt, DIR_IN, now))
+			return false;
+		flow->half[DIR_IN].seen_at = now;
+		edit_in(rs, rule, slot, &pkt->src, pkt->ports, edit);
+	} else {
+		rule = rule_get(rs, flow->rule);
+		if ((flow->state ^ FLOW_LIVE) | flow_unrest(flow, rule, pkt, DIR_OUT, now))
+			return false;
+		flow->half[DIR_OUT].seen_at = now;
+		edit_out(rule, flow, slot, &pkt->dst, edit);
+	}
+	match->slot = slot;
+	return true;
+}
+
 /* track_ask() - describe a packet to flow_track() */
 static __always_inline void track_ask(struct track *t, const struct packet *pkt,
 				      const struct match *match)
 {
 	t->key.client = pkt->src;
-	t->key.tail = key_tail(pkt->ports, match->in);
+	t->key.tail = key_tail(pkt->ports, match->in, 0);
 	t->dst = pkt->dst;
 	t->slot = match->slot;
 	t->proto = pkt->proto;
@@ -266,7 +320,7 @@ static __always_inline void track_ask(struct track *t, const struct packet *pkt,
  *
  * Return: 0 with @edit and match->slot set, or the reason to stop.
  */
-static __always_inline enum reason translate_flow(void *data, void *data_end,
+static __always_inline enum reason translate_flow(struct ruleset *rs, void *data, void *data_end,
 						  const struct packet *pkt, struct match *match,
 						  struct edit *edit)
 {
@@ -276,6 +330,8 @@ static __always_inline enum reason translate_flow(void *data, void *data_end,
 
 	if (!t)
 		return REASON_NO_RULESET;
+	if (track_steady(rs, pkt, match, edit))
+		return 0;
 	track_ask(t, pkt, match);
 	if (pkt->proto == PROTO_TCP) {
 		if ((void *)(tcp + 1) > data_end)
@@ -316,7 +372,7 @@ static __always_inline enum reason translate(struct ruleset *rs, void *data, voi
 					     struct edit *edit)
 {
 	if (is_tracked(rs, match))
-		return translate_flow(data, data_end, pkt, match, edit);
+		return translate_flow(rs, data, data_end, pkt, match, edit);
 	translate_rules(rs, pkt, match, edit);
 	return 0;
 }

@@ -9,7 +9,7 @@
  * Version of everything below. A pinned map of another version is never read: raise it with every
  * change of a layout or of a field's meaning.
  */
-#define XDPFWD_ABI_VERSION 4
+#define XDPFWD_ABI_VERSION 5
 
 /* The protocols that can be forwarded, as indices. */
 enum proto { PROTO_TCP, PROTO_UDP, PROTO_COUNT };
@@ -149,8 +149,8 @@ struct acl {
 /* Time in flows: CLOCK_MONOTONIC in ticks of 2^27 ns, 0.134 s; 32 bits last for 18 years. */
 #define FLOW_TICK_SHIFT 27
 
-/* Which idle time a flow ends after. */
-enum flow_timeout { TIMEOUT_UDP, TIMEOUT_TCP_ESTABLISHED, TIMEOUT_TCP_TRANSITORY, TIMEOUT_COUNT };
+/* Which idle time a flow ends after; the first two stand where enum proto has its own. */
+enum flow_timeout { TIMEOUT_TCP_ESTABLISHED, TIMEOUT_UDP, TIMEOUT_TCP_TRANSITORY, TIMEOUT_COUNT };
 
 /**
  * struct rule - one forward on one public address for one protocol

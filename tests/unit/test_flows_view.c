@@ -31,7 +31,9 @@ static void init(void)
 					 .shift = 1000,
 					 .counter = 1,
 					 .nexthop = 2,
-					 .timeout = { 100, 200, 50 },
+					 .timeout = { [TIMEOUT_UDP] = 100,
+						      [TIMEOUT_TCP_ESTABLISHED] = 200,
+						      [TIMEOUT_TCP_TRANSITORY] = 50 },
 					 .shares = 1 };
 	state->counter_count = 2;
 	strcpy(state->counters[0].forward, "other");
@@ -182,7 +184,7 @@ Test(flows_view, states_of_udp)
 	expect_state("confirmed", FLOW_SEEN | FLOW_CONFIRMED, FLOW_SEEN);
 }
 
-/* Last seen NOW - 10; the timeouts are 100, 200 and 50 ticks. */
+/* Last seen NOW - 10; the timeouts are 100 (UDP), 200 and 50 ticks (TCP). */
 static void expect_timeout(enum proto proto, uint8_t in, uint8_t out, uint32_t ticks)
 {
 	struct flow flow = make_flow();
