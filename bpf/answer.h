@@ -1,33 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* ICMP errors of our own, in place of the packet that they are about (RFC 792, RFC 4443). */
+/*
+ * Answers of our own, in place of the packet that they are about: ICMP errors (RFC 792, RFC 4443)
+ * and resets of TCP (RFC 9293, 3.10.7).
+ */
 #ifndef XDPFWD_BPF_ANSWER_H
 #define XDPFWD_BPF_ANSWER_H
 
-#include "emit_tc.h"
+#include "room.h"
 
 /* What is said: type and code of ICMP in the low half, of ICMPv6 in the high half. */
 #define ANSWER_TTL_EXPIRED (0x0b00 | 0x0300 << 16) /* time exceeded in transit */
 #define ANSWER_TOO_BIG	   (0x0304 | 0x0200 << 16) /* fragmentation needed; packet too big */
 #define ANSWER_REFUSED	   (0x030d | 0x0101 << 16) /* administratively prohibited (RFC 5508, 8) */
+#define ANSWER_RESET	   0			   /* TCP's own way to say so */
 
 /* At most this many in one tick of 0.134 s: an answer never makes a flood worse. */
 #define ANSWERS_MAX 64
+
+#define ANSWER_TTL 64
 
 /* The most of a packet that an error about it carries: 576 and 1,280 bytes together. */
 #define EMBED_MAX_V4 (576 - sizeof(struct iphdr) - sizeof(struct icmphdr))
 #define EMBED_MAX_V6 (1280 - sizeof(struct ipv6hdr) - sizeof(struct icmp6hdr))
 
-struct answer_v4 {
-	struct iphdr ip;
-	struct icmphdr icmp;
-};
-
-struct answer_v6 {
-	struct ipv6hdr ip;
-	__u8 type, code;
-	__sum16 check;
-	__be32 mtu;
-};
+/* Bytes that are pulled off the front of a packet: more than come before its TCP or UDP header. */
+#define ANSWER_PULL (L4_OFFSET_MASK + 1)
 
 struct answer_rate {
 	__u32 tick, count;
@@ -55,68 +52,128 @@ static __always_inline bool answer_is_due(void)
 	return rate->count++ < ANSWERS_MAX;
 }
 
-/* answer_sum() - partial sum of @len bytes of the packet from @off */
-static __always_inline __u32 answer_sum(struct __sk_buff *skb, struct track *t, __u32 off,
-					__u32 len)
+/* answer_pseudo() - sum of the pseudo-header; the prefix of mapped addresses counts for nothing */
+static __always_inline __u32 answer_pseudo(const struct track *t, __u32 len, __u8 proto)
 {
-	__s64 sum = 0;
+	__u32 sum = csum_delta_addr(&(struct ip_addr){}, &t->from);
 
-	for (__u32 i = 0; i < 1280 / sizeof(t->bytes); i++) {
-		__u32 at = i * sizeof(t->bytes), piece;
+	sum = csum_add(sum, csum_delta_addr(&(struct ip_addr){}, &t->to));
+	return csum_add(sum, bpf_htonl(len + proto));
+}
 
-		if (at >= len)
-			break;
-		piece = len - at < sizeof(t->bytes) ? len - at : sizeof(t->bytes);
-		piece = bound(piece - 1, sizeof(t->bytes) - 1) + 1;
-		__builtin_memset(t->bytes, 0, sizeof(t->bytes));
-		if (bpf_skb_load_bytes(skb, off + at, t->bytes, piece))
-			break;
-		sum = bpf_csum_diff(NULL, 0, (__be32 *)t->bytes, sizeof(t->bytes), sum);
+/* answer_icmp() - behind @ip_len zeros: ICMP, and the packet that it is about; its length, or 0 */
+static __always_inline __u32 answer_icmp(struct __sk_buff *skb, const struct track *t,
+					 struct room *room, __u32 what, const int family)
+{
+	const __u32 ip_len = family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	const __u32 head = ip_len + sizeof(struct icmphdr);
+	const __u32 max = family == AF_INET ? EMBED_MAX_V4 : EMBED_MAX_V6;
+	struct icmphdr *icmp = (void *)(room->bytes + ip_len);
+	__u64 embed = bound((t->l3_len < max ? t->l3_len : max) - 1, ROOM_BYTES - 1);
+	__u64 last = bound(embed & ~3ULL, ROOM_BYTES - 1);
+	__u32 sum;
+
+	if (embed >= max || last >= max)
+		return 0;
+	*(any32 *)(room->bytes + head + last) = 0; /* the last word is summed up whole */
+	embed++;
+	if (bpf_skb_load_bytes(skb, t->l3_off, room->bytes + head, embed))
+		return 0;
+	icmp->type = (family == AF_INET ? what : what >> 16) >> 8;
+	icmp->code = family == AF_INET ? what : what >> 16;
+	icmp->checksum = 0;
+	icmp->un.gateway = bpf_htonl(t->mtu); /* 16 bits of it in IPv4, where they are the last */
+	sum = room_sum(head + embed);
+	if (family == AF_INET6)
+		sum = csum_add(sum, answer_pseudo(t, head + embed - ip_len, IPPROTO_ICMPV6));
+	icmp->checksum = ~csum_fold(sum);
+	return head + embed;
+}
+
+/*
+ * answer_tcp() - behind the IP header: a RST for the segment described by track; its length, or 0
+ *
+ * RFC 9293, 3.10.7.1. A SYN is acknowledged without its data, of which none has been taken.
+ */
+static __always_inline __u32 answer_tcp(const struct track *t, struct room *room, const int family)
+{
+	const __u32 ip_len = family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	struct tcphdr *tcp = (void *)(room->bytes + ip_len);
+
+	if (t->tcp & TCP_RST)
+		return 0;
+	__builtin_memset(tcp, 0, sizeof(*tcp));
+	tcp->source = t->key.public_port;
+	tcp->dest = t->key.client_port;
+	tcp->doff = sizeof(*tcp) / 4;
+	tcp->rst = 1;
+	if (t->tcp & TCP_ACK) {
+		tcp->seq = bpf_htonl(t->ack);
+	} else {
+		tcp->ack = 1;
+		tcp->ack_seq = bpf_htonl(t->seq + !!(t->tcp & TCP_SYN));
 	}
-	return sum;
+	tcp->check = ~csum_fold(csum_add(room_sum(ip_len + sizeof(*tcp)),
+					 answer_pseudo(t, sizeof(*tcp), IPPROTO_TCP)));
+	return ip_len + sizeof(*tcp);
 }
 
-/* answer_store_v4() - headers in front of what is embedded; 0 or a negative error */
-static __noinline long answer_store_v4(struct __sk_buff *skb, const struct track *t, __u32 what,
-				       __u32 embed, __u32 sum)
+/* answer_ip() - the IP header in front, once the rest has been summed up */
+static __always_inline void answer_ip(const struct track *t, struct room *room, __u32 len,
+				      __u8 proto, const int family)
 {
-	struct answer_v4 head = {
-		.ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_ICMP },
-		.icmp = { .type = what >> 8, .code = what },
-	};
+	struct ipv6hdr *ip6 = (void *)room->bytes;
+	struct iphdr *ip = (void *)room->bytes;
 
-	head.ip.tot_len = bpf_htons(sizeof(head) + embed);
-	head.ip.saddr = t->from.w[3];
-	head.ip.daddr = t->to.w[3];
-	head.ip.check = ~csum_fold(bpf_csum_diff(NULL, 0, (__be32 *)&head.ip, sizeof(head.ip), 0));
-	head.icmp.un.frag.mtu = bpf_htons(t->mtu);
-	head.icmp.checksum =
-		~csum_fold(bpf_csum_diff(NULL, 0, (__be32 *)&head.icmp, sizeof(head.icmp), sum));
-	return bpf_skb_store_bytes(skb, t->l3_off, &head, sizeof(head), 0);
+	if (family == AF_INET6) {
+		ip6->version = 6;
+		ip6->payload_len = bpf_htons(len - sizeof(*ip6));
+		ip6->nexthdr = proto;
+		ip6->hop_limit = ANSWER_TTL;
+		__builtin_memcpy(&ip6->saddr, &t->from, sizeof(t->from));
+		__builtin_memcpy(&ip6->daddr, &t->to, sizeof(t->to));
+		return;
+	}
+	ip->version = 4;
+	ip->ihl = sizeof(*ip) / 4;
+	ip->tot_len = bpf_htons(len);
+	ip->ttl = ANSWER_TTL;
+	ip->protocol = proto;
+	ip->saddr = t->from.w[3];
+	ip->daddr = t->to.w[3];
+	ip->check = ~csum_fold(bpf_csum_diff(NULL, 0, (__be32 *)ip, sizeof(*ip), 0));
 }
 
-/* answer_store_v6() - the same for IPv6 */
-static __noinline long answer_store_v6(struct __sk_buff *skb, const struct track *t, __u32 what,
-				       __u32 embed, __u32 sum)
+/* answer_make() - the answer in the room; 0, or an error when there is none */
+static __always_inline long answer_make(struct __sk_buff *skb, const struct track *t,
+					struct room *room, __u32 what, const int family)
 {
-	const __u32 len = sizeof(struct answer_v6) - sizeof(struct ipv6hdr) + embed;
-	struct answer_v6 head = {
-		.ip = { .version = 6, .hop_limit = 64, .nexthdr = IPPROTO_ICMPV6 },
-		.type = what >> 8,
-		.code = what,
-		.mtu = bpf_htonl(t->mtu),
-	};
+	const __u32 ip_len = family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	const __u8 icmp = family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 
-	head.ip.payload_len = bpf_htons(len);
-	__builtin_memcpy(&head.ip.saddr, &t->from, sizeof(t->from));
-	__builtin_memcpy(&head.ip.daddr, &t->to, sizeof(t->to));
-	/* The pseudo-header (RFC 8200, 8.1): addresses, length, protocol; then the header. */
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.ip.saddr, 2 * sizeof(t->from), sum);
-	sum = csum_add(sum, bpf_htonl(len));
-	sum = csum_add(sum, bpf_htonl(IPPROTO_ICMPV6));
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.type, 8, sum);
-	head.check = ~csum_fold(sum);
-	return bpf_skb_store_bytes(skb, t->l3_off, &head, sizeof(head), 0);
+	__builtin_memset(room->bytes, 0, ip_len);
+	room->len = what == ANSWER_RESET ? answer_tcp(t, room, family)
+					 : answer_icmp(skb, t, room, what, family);
+	if (!room->len)
+		return -1;
+	answer_ip(t, room, room->len, what == ANSWER_RESET ? IPPROTO_TCP : icmp, family);
+	return 0;
+}
+
+__noinline int answer_make_v4(struct __sk_buff *skb, __u32 what)
+{
+	struct room *room = room_get();
+	struct track *t = track_get();
+
+	return !t || !room ? -1 : answer_make(skb, t, room, what, AF_INET);
+}
+
+__noinline int answer_make_v6(struct __sk_buff *skb, __u32 what)
+{
+	struct room *room = room_get();
+	struct track *t = track_get();
+
+	return !t || !room ? -1 : answer_make(skb, t, room, what, AF_INET6);
 }
 
 /* answer_turn() - the frame goes back where it came from; 0 or a negative error */
@@ -131,11 +188,24 @@ static __noinline long answer_turn(struct __sk_buff *skb)
 }
 
 /*
- * tc_answer() - turn a packet that cannot go on into an ICMP error to its sender
+ * answer_replace() - the packet becomes what is in the room; 0 or a negative error
+ *
+ * It must not be a super-packet any more, nor one whose checksum is left to the hardware: the
+ * kernel forgets that when the place of the checksum is pulled off.
+ */
+static __always_inline long answer_replace(struct __sk_buff *skb, __u32 l3_off, struct room *room)
+{
+	return bpf_skb_change_tail(skb, l3_off + 2 * ANSWER_PULL, 0)
+		       ?: bpf_skb_adjust_room(skb, -ANSWER_PULL, BPF_ADJ_ROOM_NET, 0)
+		       ?: room_put(skb, l3_off, room);
+}
+
+/*
+ * tc_answer() - turn a packet that cannot go on into an answer to its sender
  * @how:  how it lies in its buffer
  * @what: ANSWER_*
  *
- * Source, destination and MTU are track.from, track.to and track.mtu. The packet is embedded as it
+ * Source, destination and MTU are track.from, track.to and track.mtu. ICMP embeds the packet as it
  * came. A packet with its VLAN tag in the data is not answered.
  *
  * Return: 0 with track.action set, or 1 when there is no answer and the packet is to be dropped.
@@ -143,25 +213,15 @@ static __noinline long answer_turn(struct __sk_buff *skb)
 __noinline int tc_answer(struct __sk_buff *skb, __u32 how, __u32 what)
 {
 	const __u32 l3_off = how & TC_IS_L3 ? 0 : ETH_HLEN;
-	bool is_v6 = how & TC_IS_V6;
-	__u32 max = is_v6 ? EMBED_MAX_V6 : EMBED_MAX_V4, embed, sum;
+	struct room *room = room_get();
 	struct track *t = track_get();
 
-	if (!t || TC_L3_OFF(how) != l3_off || !answer_is_due())
-		return 1;
-	embed = t->l3_len < max ? t->l3_len : max;
-	/* Also when it is as long: it must not be a super-packet any more. */
-	if (bpf_skb_change_tail(skb, l3_off + embed, 0))
+	if (!t || !room || TC_L3_OFF(how) != l3_off || !answer_is_due())
 		return 1;
 	t->l3_off = l3_off;
-	sum = answer_sum(skb, t, l3_off, embed);
-	if (bpf_skb_adjust_room(skb, is_v6 ? sizeof(struct answer_v6) : sizeof(struct answer_v4),
-				BPF_ADJ_ROOM_MAC, 0))
+	if (how & TC_IS_V6 ? answer_make_v6(skb, what) : answer_make_v4(skb, what))
 		return 1;
-	if (is_v6 ? answer_store_v6(skb, t, what >> 16, embed, sum)
-		  : answer_store_v4(skb, t, what, embed, sum))
-		return 1;
-	if (l3_off && answer_turn(skb))
+	if (answer_replace(skb, l3_off, room) || (l3_off && answer_turn(skb)))
 		return 1;
 	t->action = bpf_redirect(skb->ifindex, 0);
 	return 0;

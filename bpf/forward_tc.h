@@ -15,28 +15,6 @@ static __always_inline __u32 tc_segments(struct __sk_buff *skb, const struct pac
 	return segments ? segments : size ? (pkt->payload_len + size - 1) / size : 1;
 }
 
-/*
- * tc_check_size() - 0, or REASON_OVERSIZE with track.mtu set
- *
- * Super-packets are cut to size later: what counts is the size of their segments. A tunnel takes
- * what may be fragmented, and fragments around it.
- */
-static __always_inline enum reason tc_check_size(struct __sk_buff *skb, struct ruleset *rs,
-						 const struct packet *pkt,
-						 const struct match *match,
-						 const struct device *egress, struct track *t,
-						 const int family)
-{
-	__u32 near = rs->nexthops[rule_get(rs, match->in)->nexthop & (NEXTHOPS_MAX - 1)].mtu;
-	__u32 len = pkt->is_gso ? pkt->l3_len - pkt->payload_len + skb->gso_size : pkt->l3_len;
-	__u32 mtu = match->in && near ? near : egress->mtu;
-
-	if (!mtu || len <= mtu || (family == AF_INET && !pkt->is_df && egress->is_l3))
-		return 0;
-	t->mtu = mtu;
-	return REASON_OVERSIZE;
-}
-
 static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, const int family)
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
@@ -64,11 +42,14 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, c
 	scratch->to = pkt.src;
 	scratch->mtu = 0;
 	scratch->l3_len = pkt.l3_len;
-	reason = check_acl(rs, &pkt, &match) ?: check_packet(data, data_end, &pkt, family);
+	reason = check_acl(rs, &pkt, &match);
+	if (!reason && has_options(&pkt, family))
+		reason = check_header(skb, pkt.l3_off, pkt.l4_off - pkt.l3_off);
+	reason = reason ?: check_packet(data, data_end, &pkt, family);
 	if (reason)
 		return reason;
 	scratch->reject = rule_get(rs, match.in)->reject;
-	if (pkt.is_fragment && fragment_name(skb, scratch, how) < 0)
+	if (pkt.is_fragment && tc_fragment_name(skb, how) < 0)
 		return REASON_FRAGMENT;
 	reason = translate(rs, data, data_end, &pkt, &match, &scratch->edit);
 	if (reason)
@@ -77,6 +58,13 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, c
 	if (reason)
 		return reason;
 	reason = tc_check_size(skb, rs, &pkt, &match, egress, scratch, family);
+	if (reason && family == AF_INET && !pkt.is_df && !pkt.is_gso) {
+		reason = reason_of(tc_split(skb, pkt.l3_off));
+		pkt.l3_len = scratch->l3_len;
+		pkt.is_fragment = true;
+		if (!reason && tc_fragment_name(skb, how) < 0)
+			return REASON_REWRITE_FAILED;
+	}
 	if (!reason && pkt.is_fragment) {
 		fragment_remember(skb, match.in, match.out, match.slot);
 		reason = reason_of(tc_release(skb, pkt.l3_off));

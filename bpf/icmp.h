@@ -3,7 +3,7 @@
 #ifndef XDPFWD_BPF_ICMP_H
 #define XDPFWD_BPF_ICMP_H
 
-#include "emit_tc.h"
+#include "room.h"
 
 /**
  * struct icmp_error - where the parts of an error are, as offsets from the start of the data
@@ -38,9 +38,10 @@ static __always_inline enum reason icmp_parse_v4(void *data, void *data_end, str
 	icmp = data + bound(error->icmp, L4_OFFSET_MASK);
 	inner = (void *)(icmp + 1);
 	if (ip->protocol != IPPROTO_ICMP || (void *)(inner + 1) > data_end ||
-	    !icmp_is_error(icmp->type, AF_INET))
+	    ip->frag_off & bpf_htons(IP_FRAGMENT_BITS) || !icmp_is_error(icmp->type, AF_INET))
 		return REASON_NOT_TCP_UDP;
-	if (inner->version != 4 || inner->ihl < 5 || inner->frag_off & bpf_htons(0x1fff))
+	if (inner->version != 4 || inner->ihl < 5 ||
+	    inner->frag_off & bpf_htons(IP_FRAGMENT_OFFSET))
 		return REASON_NOT_TCP_UDP;
 	error->l4 = error->inner + inner->ihl * 4;
 	error->end = pkt->l3_off + bpf_ntohs(ip->tot_len);
@@ -53,31 +54,57 @@ static __always_inline enum reason icmp_parse_v4(void *data, void *data_end, str
 	return ip->daddr == inner->saddr ? 0 : REASON_NOT_TCP_UDP;
 }
 
-/* icmp_parse_v6() - the same for ICMPv6; extension headers are not looked behind */
-static __always_inline enum reason icmp_parse_v6(void *data, void *data_end, struct packet *pkt,
-						 struct icmp_error *error, __u8 *proto)
+/*
+ * icmp_walk() - pass over extension headers, if there are any
+ * @next: their first one; out: what is behind them
+ * @whole: a fragment will not do
+ *
+ * Return: offset behind them, or 0.
+ */
+static __always_inline __u32 icmp_walk(struct __sk_buff *skb, __u32 offset, __u8 *next,
+				       const bool whole)
+{
+	int walked;
+
+	if (!is_extension_header(*next))
+		return offset;
+	walked = walk_headers_tc(skb, offset, *next);
+	if (walked < 0 || (whole && walked >> 24 & 1))
+		return 0;
+	*next = walked >> 16;
+	return walked & L4_OFFSET_MASK;
+}
+
+/* icmp_parse_v6() - the same for ICMPv6, with extension headers outside and inside */
+static __always_inline enum reason icmp_parse_v6(struct __sk_buff *skb, void *data, void *data_end,
+						 struct packet *pkt, struct icmp_error *error,
+						 __u8 *proto)
 {
 	struct ipv6hdr *ip = data + bound(pkt->l3_off, L3_OFFSET_MASK), *inner;
-	struct icmp6hdr *icmp = (void *)(ip + 1);
+	struct icmp6hdr *icmp;
 	struct ip_addr to;
+	__u8 next;
 
+	if ((void *)(ip + 1) > data_end)
+		return REASON_NOT_TCP_UDP;
+	next = ip->nexthdr;
+	error->icmp = icmp_walk(skb, pkt->l3_off + sizeof(*ip), &next, true);
+	icmp = data + bound(error->icmp, L4_OFFSET_MASK);
 	inner = (void *)(icmp + 1);
-	if ((void *)(inner + 1) > data_end)
+	if (!error->icmp || next != IPPROTO_ICMPV6 || (void *)(inner + 1) > data_end)
 		return REASON_NOT_TCP_UDP;
-	if (ip->nexthdr != IPPROTO_ICMPV6 || !icmp_is_error(icmp->icmp6_type, AF_INET6) ||
-	    inner->version != 6)
+	if (!icmp_is_error(icmp->icmp6_type, AF_INET6) || inner->version != 6)
 		return REASON_NOT_TCP_UDP;
-	error->icmp = pkt->l3_off + sizeof(*ip);
 	error->inner = error->icmp + sizeof(*icmp);
-	error->l4 = error->inner + sizeof(*inner);
 	error->end = pkt->l3_off + sizeof(*ip) + bpf_ntohs(ip->payload_len);
 	error->src = addr_load(&ip->saddr);
 	pkt->src = addr_load(&inner->daddr);
 	pkt->dst = addr_load(&inner->saddr);
 	pkt->ttl = ip->hop_limit;
-	*proto = inner->nexthdr;
 	to = addr_load(&ip->daddr);
-	return ip_addr_equal(&to, &pkt->dst) ? 0 : REASON_NOT_TCP_UDP;
+	*proto = inner->nexthdr;
+	error->l4 = icmp_walk(skb, error->inner + sizeof(*inner), proto, false);
+	return error->l4 && ip_addr_equal(&to, &pkt->dst) ? 0 : REASON_NOT_TCP_UDP;
 }
 
 /*
@@ -87,7 +114,7 @@ static __always_inline enum reason icmp_parse_v6(void *data, void *data_end, str
  *
  * Return: 0 with @pkt and @error set, or the reason to leave it alone.
  */
-static __always_inline enum reason icmp_parse(void *data, void *data_end, __u32 len,
+static __always_inline enum reason icmp_parse(struct __sk_buff *skb, void *data, void *data_end,
 					      struct packet *pkt, struct icmp_error *error,
 					      const int family)
 {
@@ -96,17 +123,45 @@ static __always_inline enum reason icmp_parse(void *data, void *data_end, __u32 
 	__u8 proto = 0;
 
 	reason = family == AF_INET ? icmp_parse_v4(data, data_end, pkt, error, &proto)
-				   : icmp_parse_v6(data, data_end, pkt, error, &proto);
+				   : icmp_parse_v6(skb, data, data_end, pkt, error, &proto);
 	if (reason)
 		return reason;
 	l4 = data + bound(error->l4, L4_OFFSET_MASK);
 	if ((proto != IPPROTO_TCP && proto != IPPROTO_UDP) || (void *)(l4 + 1) > data_end)
 		return REASON_NOT_TCP_UDP;
-	if (error->end > len || error->l4 + sizeof(*l4) > error->end)
+	if (error->end > skb->len || error->l4 + sizeof(*l4) > error->end)
 		return REASON_MALFORMED;
 	pkt->proto = proto == IPPROTO_TCP ? PROTO_TCP : PROTO_UDP;
 	pkt->ports = ports_pair(l4->dest, l4->source);
 	return 0;
+}
+
+/*
+ * icmp_check() - the checksums of IP, of ICMP and of the embedded IP header (RFC 5508, REQ-3)
+ *
+ * That of the embedded TCP or UDP packet cannot be verified, as it may have been cut.
+ *
+ * Return: 0, or REASON_BAD_CHECKSUM, also for an error longer than any may be (RFC 1812, 4.3.2.3;
+ * RFC 4443, 2.4).
+ */
+static __always_inline enum reason icmp_check(struct __sk_buff *skb, const struct packet *pkt,
+					      const struct icmp_error *error, const int family)
+{
+	__u32 len = error->end - error->icmp;
+	int addrs, sum;
+
+	if (family == AF_INET) {
+		return check_header(skb, pkt->l3_off, error->icmp - pkt->l3_off)
+			       ?: check_header(skb, error->icmp, len)
+			       ?: check_header(skb, error->inner, error->l4 - error->inner);
+	}
+	addrs = packet_sum(skb, pkt->l3_off + offsetof(struct ipv6hdr, saddr),
+			   2 * sizeof(struct in6_addr));
+	sum = packet_sum(skb, error->icmp, len);
+	if (addrs < 0 || sum < 0)
+		return REASON_BAD_CHECKSUM;
+	sum = csum_add(csum_add(addrs, sum), bpf_htonl(len + IPPROTO_ICMPV6));
+	return csum_fold(sum) == 0xffff ? 0 : REASON_BAD_CHECKSUM;
 }
 
 /* icmp_store_check() - the inner checksum, if it is there; true when it was changed */
@@ -207,13 +262,16 @@ static __always_inline enum reason icmp_family(struct __sk_buff *skb, __u32 how,
 
 	if (!rs || !t)
 		return REASON_NO_RULESET;
-	reason = icmp_parse(data, data_end, skb->len, &pkt, &error, family);
+	reason = icmp_parse(skb, data, data_end, &pkt, &error, family);
 	if (reason)
 		return reason;
 	if (lookup_match(rs, &pkt, skb->ifindex, family, &match, &ingress))
 		return REASON_NOT_TCP_UDP;
 	if (!addr_is_forwardable(&error.src, family) || is_public_addr(rs, &error.src))
 		return REASON_NOT_OURS;
+	reason = icmp_check(skb, &pkt, &error, family);
+	if (reason)
+		return reason;
 	if (pkt.ttl <= 1)
 		return REASON_TTL_EXPIRED;
 	if (translate_quietly(rs, &pkt, &match, t))

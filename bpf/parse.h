@@ -9,6 +9,7 @@
 #define IP_FRAGMENT_OFFSET 0x1fff
 #define IP_FRAGMENT_BITS   0x3fff /* more fragments, or an offset */
 #define IP_DONT_FRAGMENT   0x4000
+#define IP_MORE_FRAGMENTS  0x2000
 #define IPV6_HEADERS_MAX   6	 /* extension headers walked */
 #define L3_OFFSET_MASK	   0x1f	 /* 0, 14 or 18 */
 #define L4_OFFSET_MASK	   0x1ff /* up to 511 bytes of headers before TCP or UDP */

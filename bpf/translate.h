@@ -32,7 +32,32 @@ static __always_inline __u32 ports_pair(__be16 sport, __be16 dport)
 /* What a TTL one lower adds to the sum: its byte is the first of its 16-bit word. */
 #define TTL_DELTA (~(__u32)bpf_htons(0x0100))
 
-/* check_sum() - 0, or REASON_BAD_CHECKSUM; an IPv4 header with options is not looked at */
+/* has_options() - an IPv4 header is longer than the least */
+static __always_inline bool has_options(const struct packet *pkt, const int family)
+{
+	return family == AF_INET && pkt->l4_off != pkt->l3_off + sizeof(struct iphdr);
+}
+
+/*
+ * sum_header_xdp() - sum of an IPv4 header of @len bytes with options
+ *
+ * Global, so that the verifier does not follow what comes after it from each possible end.
+ */
+__noinline int sum_header_xdp(struct xdp_md *ctx, __u32 l3_off, __u32 len)
+{
+	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
+	any32 *words = data + bound(l3_off, L3_OFFSET_MASK);
+	__u32 sum = 0;
+
+	for (__u32 i = 0; i < 15 && i * 4 < len; i++) {
+		if ((void *)(words + i + 1) > data_end)
+			return 0;
+		sum = csum_add(sum, words[i]);
+	}
+	return csum_fold(sum);
+}
+
+/* check_sum() - 0, or REASON_BAD_CHECKSUM; an IPv4 header with options is looked at elsewhere */
 static __always_inline enum reason check_sum(void *data, void *data_end, const struct packet *pkt,
 					     const int family)
 {

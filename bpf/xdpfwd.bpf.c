@@ -35,6 +35,9 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 	if (pkt.ttl <= 1) /* TC answers */
 		return REASON_LEFT_TO_TC;
 	reason = check_l4(data, data_end, &pkt, family) ?: check_sum(data, data_end, &pkt, family);
+	if (!reason && has_options(&pkt, family) &&
+	    sum_header_xdp(ctx, pkt.l3_off, pkt.l4_off - pkt.l3_off) != 0xffff)
+		return REASON_BAD_CHECKSUM;
 	if (reason)
 		return reason;
 	if (is_syn(&pkt))
@@ -102,21 +105,21 @@ static __always_inline enum reason tc_protocol(struct __sk_buff *skb, const bool
 	return 0;
 }
 
-/* wants_reject() - on_full = "reject" for the forward of the packet that was just refused */
-static __always_inline bool wants_reject(void)
+/* tc_answer_to() - tell the sender of a packet that stays here, where that is the custom */
+static __always_inline bool tc_answer_to(struct __sk_buff *skb, __u32 how, enum reason reason)
 {
 	struct track *t = track_get();
+	__u32 what;
 
-	return t && t->reject;
-}
-
-/* answer_to() - what to tell the sender of a packet that stays here, 0 for nothing */
-static __always_inline __u32 answer_to(enum reason reason)
-{
-	return reason == REASON_TTL_EXPIRED ? ANSWER_TTL_EXPIRED
-	       : reason == REASON_OVERSIZE  ? ANSWER_TOO_BIG
-	       : is_refusal(reason)	    ? ANSWER_REFUSED
-					    : 0;
+	if (reason == REASON_TTL_EXPIRED)
+		what = ANSWER_TTL_EXPIRED;
+	else if (reason == REASON_OVERSIZE)
+		what = ANSWER_TOO_BIG;
+	else if (t && is_refusal(reason) && t->reject) /* on_full = "reject" */
+		what = t->proto == PROTO_TCP ? ANSWER_RESET : ANSWER_REFUSED;
+	else
+		return false;
+	return !tc_answer(skb, how, what);
 }
 
 static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool is_l3,
@@ -143,12 +146,11 @@ static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool i
 		how |= TC_IS_V6;
 	reason = reason_of(how & TC_IS_V6 ? tc_forward_v6(skb, how) : tc_forward_v4(skb, how));
 	if (reason == REASON_FRAGMENT)
-		return reason_of(how & TC_IS_V6 ? tc_fragment_v6(skb, how)
-						: tc_fragment_v4(skb, how));
+		reason = reason_of(how & TC_IS_V6 ? tc_fragment_v6(skb, how)
+						  : tc_fragment_v4(skb, how));
 	if (reason == REASON_NOT_TCP_UDP)
 		return reason_of(how & TC_IS_V6 ? tc_icmp_v6(skb, how) : tc_icmp_v4(skb, how));
-	if (answer_to(reason) && (!is_refusal(reason) || wants_reject()))
-		*is_answered = !tc_answer(skb, how, answer_to(reason));
+	*is_answered = tc_answer_to(skb, how, reason);
 	return reason;
 }
 

@@ -7,7 +7,7 @@
 
 #define MTU 1300
 
-enum answer { TTL_EXPIRED, TOO_BIG };
+enum answer { TTL_EXPIRED, TOO_BIG, REFUSED };
 
 /* answers_renew() - as if no answer had been given for a long time */
 void answers_renew(void);
@@ -15,6 +15,12 @@ void answers_renew(void);
 /* answer_build() - the answer to the packet of @test as it has to go back to its sender */
 void answer_build(const struct test_case *test, enum answer answer, unsigned mtu,
 		  struct packet_buf *buf);
+
+/* answer_reset() - the RST to the TCP packet of @test */
+void answer_reset(const struct test_case *test, struct packet_buf *buf);
+
+/* answer_expect() - run it: @reason is counted, and @expected goes back */
+void answer_expect(struct test_case *test, enum reason reason, const struct packet_buf *expected);
 
 /*
  * answer_for_each() - for every path of preserve, and for both directions of an open conversation

@@ -88,6 +88,8 @@ void error_build(const struct packet_spec *twin, const struct error_spec *error,
 	for (size_t i = 0; i < error->extension; i++)
 		bytes.data[len++] = i * 11 + 1;
 	outer.src = error->reporter;
+	if (error->plain_outside)
+		outer.ext_count = outer.frag = 0;
 	icmp_build(&outer, error->type, error->code, error->rest, bytes.data, len, buf);
 }
 

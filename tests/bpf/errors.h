@@ -10,6 +10,7 @@
  * @type, @code: of the family in question
  * @rest:      the second word of the ICMP header: an MTU, a pointer, or nothing
  * @reporter:  who sends it
+ * @plain_outside: extension headers and fragment fields of the packet are those of the embedded one
  * @inner_options: the embedded packet has so many words of IPv4 options
  * @is_cut:    the embedded packet ends @keep bytes behind its IP header
  * @extension: bytes behind the embedded packet (RFC 4884)
@@ -18,6 +19,7 @@ struct error_spec {
 	uint8_t type, code;
 	uint32_t rest;
 	struct ip_addr reporter;
+	bool plain_outside;
 	unsigned inner_options;
 	bool is_cut;
 	size_t keep, extension;

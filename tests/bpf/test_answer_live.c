@@ -26,6 +26,23 @@ static void live_answer(struct test_case *test, enum answer answer, unsigned mtu
 		case_fail(test, "live: %s", diff);
 	else if (left.gso_type != VIRTIO_NET_HDR_GSO_NONE)
 		case_fail(test, "live: to be cut into segments");
+	else if (left.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		case_fail(test, "live: the hardware is to spoil the checksum");
+}
+
+/* What a sender on this machine leaves to the hardware is not left to it in an answer. */
+static void without_checksum(struct test_case *test, enum answer answer, unsigned mtu)
+{
+	const struct virtio_net_hdr offload = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.csum_start = (test->program == PROGRAM_TC_L3 ? 0 : 14) +
+			      (test->family == FAMILY_V4 ? 20 : 40),
+		.csum_offset = test->proto == PROTO_TCP ? 16 : 6,
+	};
+
+	test->packet.partial = true;
+	live_answer(test, answer, mtu, &offload, "no checksum yet");
+	test->packet.partial = false;
 }
 
 static void on_the_cable(struct test_case *test)
@@ -38,12 +55,14 @@ static void on_the_cable(struct test_case *test)
 	answer_set_mtus(MTU, MTU);
 	test->packet.ttl = 1;
 	live_answer(test, TTL_EXPIRED, 0, NULL, "TTL");
+	without_checksum(test, TTL_EXPIRED, 0);
 	test->packet.payload = 1400;
 	live_answer(test, TTL_EXPIRED, 0, NULL, "TTL, long");
 	test->packet = whole;
 	test->packet.frag = is_v4 ? 0x4000 : 0;
 	answer_set_length(test, MTU + 1);
 	live_answer(test, TOO_BIG, MTU, NULL, "oversize");
+	without_checksum(test, TOO_BIG, MTU);
 	if (test->program == PROGRAM_TC_L3)
 		return;
 	test->packet.tag_count = 1;

@@ -23,8 +23,6 @@ def differs(step):
         "short_udp": "only xdpfwd",
         # The host does not forward source routes; to xdpfwd options are cargo.
         "source_route": "only xdpfwd",
-        # Told to make it smaller, as if DF were set; only tunnels fragment.
-        "too_large_without_df": "only nftables",
         # RFC 6633: of no use for long.
         "quench": "only nftables",
     }.get(step["kind"])
