@@ -23,6 +23,10 @@ static int show_one(const struct options *options, const char *iface, json_t *ar
 	if (err == -ENOENT)
 		log_error("%s is not loaded; `xdpfwd load %s --config FILE` loads it", iface,
 			  iface);
+	else if (err == -EPROTONOSUPPORT)
+		log_error("%s was loaded by a version with other map layouts; look at its counters "
+			  "with that one, or run `xdpfwd unload %s` and load again",
+			  iface, iface);
 	else if (err == -EACCES || err == -EPERM)
 		log_error("cannot read the state of %s: %s; use sudo", iface, strerror(-err));
 	else if (err)
@@ -86,8 +90,11 @@ static int status_one(const struct options *options, const struct state *state, 
 static int stats_one(const struct options *options, const struct state *state, json_t *array)
 {
 	struct maps_counters counters;
-	int err = maps_counters_read(options->bpffs, state->iface, state->counter_count, &counters);
+	int err = -EPROTONOSUPPORT; /* maps of another size than here */
 
+	if (state->abi == XDPFWD_ABI_VERSION)
+		err = maps_counters_read(options->bpffs, state->iface, state->counter_count,
+					 &counters);
 	if (err)
 		return err;
 	if (array)

@@ -13,77 +13,83 @@
 /* Rates take two looks; the second one comes soon. */
 #define FIRST_LOOK_S 1
 
-/**
- * struct looks - the interfaces that are looked at
- * @names, @tops, @count: each with what is known of it; @tops are pointers, as they are large
- */
-struct looks {
-	const struct options *options;
-	char **names;
-	struct top **tops;
-	size_t count;
+/* struct look - an interface that is looked at, and the next one */
+struct look {
+	struct look *next;
+	char name[IFNAMSIZ];
+	struct top top;
 };
 
-static void looks_free(struct looks *looks)
+/* struct looks - all of them, in the order they are shown in */
+struct looks {
+	const struct options *options;
+	struct look *first;
+};
+
+static void look_free(struct look *look)
 {
-	for (size_t i = 0; i < looks->count && looks->tops; i++) {
-		if (looks->tops[i])
-			top_free(looks->tops[i]);
-		free(looks->tops[i]);
+	while (look) {
+		struct look *next = look->next;
+
+		top_free(&look->top);
+		free(look);
+		look = next;
 	}
-	free(looks->tops);
-	pins_interfaces_free(looks->names, looks->count);
-	looks->names = NULL;
-	looks->tops = NULL;
-	looks->count = 0;
 }
 
-/* What is known of an interface so far, or nothing yet; NULL when out of memory. */
-static struct top *take_top(struct looks *before, const char *name)
+/* The one of that name, taken out of the list, or a new one; NULL when out of memory. */
+static struct look *take_look(struct look **list, const char *name)
 {
-	for (size_t i = 0; i < before->count; i++) {
-		struct top *top = before->tops[i];
+	struct look *look;
 
-		if (!top || strcmp(before->names[i], name) != 0)
+	for (struct look **at = list; *at; at = &(*at)->next) {
+		look = *at;
+		if (strcmp(look->name, name) != 0)
 			continue;
-		before->tops[i] = NULL;
-		return top;
+		*at = look->next;
+		look->next = NULL;
+		return look;
 	}
-	return calloc(1, sizeof(struct top));
+	look = calloc(1, sizeof(*look));
+	if (look)
+		snprintf(look->name, sizeof(look->name), "%s", name);
+	return look;
 }
 
-/* The one that was named, or all that are loaded by now. */
+/* The interface that was named, or all that are loaded by now; those known before stay known. */
 static int find_interfaces(struct looks *looks)
 {
-	struct looks before = *looks;
-	bool complete = true;
+	const struct options *options = looks->options;
+	struct look *before = looks->first, **end = &looks->first;
+	size_t count = 1;
+	char **names = options->arg_count ? options->args : pins_interfaces(options->bpffs, &count);
+	int code = 0;
 
-	looks->count = 1;
-	if (looks->options->arg_count) {
-		looks->names = calloc(1, sizeof(*looks->names));
-		looks->count = looks->names && (looks->names[0] = strdup(looks->options->args[0]));
-	} else {
-		looks->names = pins_interfaces(looks->options->bpffs, &looks->count);
+	looks->first = NULL;
+	for (size_t i = 0; i < count && !code; i++) {
+		*end = take_look(&before, names[i]);
+		if (*end)
+			end = &(*end)->next;
+		else
+			code = 1;
 	}
-	looks->tops = calloc(looks->count + 1, sizeof(*looks->tops));
-	for (size_t i = 0; i < looks->count && looks->tops; i++)
-		complete = (looks->tops[i] = take_top(&before, looks->names[i])) && complete;
-	looks_free(&before);
-	if (looks->tops && complete)
-		return 0;
-	log_error("out of memory");
-	return 1;
+	if (code)
+		log_error("out of memory");
+	look_free(before);
+	if (!options->arg_count)
+		pins_interfaces_free(names, count);
+	return code;
 }
 
 static int look(struct looks *looks)
 {
 	int code = find_interfaces(looks);
 
-	for (size_t i = 0; i < looks->count && !code; i++) {
-		int err = top_look(looks->options->bpffs, looks->names[i], looks->tops[i]);
+	for (struct look *one = looks->first; one && !code; one = one->next) {
+		int err = top_look(looks->options->bpffs, one->name, &one->top);
 
 		if (err) {
-			cmd_flows_report(looks->names[i], err);
+			cmd_flows_report(one->name, err);
 			code = 1;
 		}
 	}
@@ -94,8 +100,8 @@ static int print_json(const struct looks *looks)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < looks->count; i++)
-		json_array_append_new(array, show_top_json(looks->tops[i]));
+	for (const struct look *one = looks->first; one; one = one->next)
+		json_array_append_new(array, show_top_json(&one->top));
 	return output_json(json_pack("{s:o}", "interfaces", array));
 }
 
@@ -108,12 +114,12 @@ static int look_and_print(void *context)
 		return code;
 	if (looks->options->json)
 		return print_json(looks);
-	if (!looks->count)
+	if (!looks->first)
 		puts("nothing is loaded");
-	for (size_t i = 0; i < looks->count; i++) {
-		if (i)
+	for (const struct look *one = looks->first; one; one = one->next) {
+		if (one != looks->first)
 			putchar('\n');
-		show_top(looks->tops[i], watch_width());
+		show_top(&one->top, watch_width());
 	}
 	return 0;
 }
@@ -123,15 +129,15 @@ int cmd_top(const struct options *options)
 	struct looks looks = { .options = options };
 	int code = look(&looks);
 
-	if (!code && !looks.count && geteuid()) {
+	if (!code && !looks.first && geteuid()) {
 		log_error("cannot see what is loaded without privilege; use sudo");
 		code = 1;
 	}
-	if (!code && looks.count)
+	if (!code && looks.first)
 		sleep(FIRST_LOOK_S);
 	if (!code)
 		code = options->json ? look_and_print(&looks)
 				     : watch_run(options->watch_s, look_and_print, &looks);
-	looks_free(&looks);
+	look_free(looks.first);
 	return code;
 }
