@@ -29,7 +29,7 @@ struct fragment_key {
  * @quiet: only look: an ICMP error neither refreshes nor ends a flow
  * @port:  the next one to try for a new flow
  * @weak, @weak_idle: of the flows that would have to give way, the one that is idle for longest
- * @turn:  the pool to look at, as in pool_at()
+ * @turn:  which pool of the rule to look at
  * @scanned_at, @scans: ticks, and how many words of ports may still be looked through in this one
  * @confirmed: answer of flow_confirm()
  * @old:   the flow that has to give way for it
@@ -251,19 +251,23 @@ __noinline int port_look(__u32 slot, __u32 now)
 	return use >= SLOT_FREE ? slot : 0;
 }
 
-/* Words of 64 ports that are looked through: for one flow; in one tick, by each CPU. */
+/*
+ * Words of 64 ports that are looked through: for one flow, which takes some 16 us when all are in
+ * use; and in one tick by each CPU, so that a flood costs it no more than a fiftieth of its time.
+ */
 #define SCAN_WORDS 32
-#define SCANS	   2048
+#define SCANS	   4096
 
-/* scan_next() - go on to the next 64 ports: of the same address, or at its end of the next one */
-static __always_inline void scan_next(struct ruleset *rs, struct track *t)
+/* scan_next() - go on to the same ports of the next address, or of all addresses to the next 64 */
+static __always_inline void scan_next(struct ruleset *rs, struct track *t, const struct rule *rule)
 {
 	__u32 word = t->port / 64 + 1;
 
-	if (word > rs->limits.port_last / 64) {
+	if (++t->turn < rule->shares)
+		return;
+	t->turn = 0;
+	if (word > rs->limits.port_last / 64)
 		word = rs->limits.port_first / 64;
-		t->turn++;
-	}
 	t->port = word * 64;
 	if (!rs->limits.ports[t->proto & 1][word & (POOL_PORTS / 64 - 1)])
 		port_draw(0);
@@ -272,23 +276,25 @@ static __always_inline void scan_next(struct ruleset *rs, struct track *t)
 /*
  * port_scan() - look through the 64 ports around track.port, odd and even, for one that can be had
  *
- * Return: its slot, or 0; then track.port is in the next 64.
+ * Return: its slot, or 0; then track.turn and track.port are at the next 64.
  */
 __noinline int port_scan(__u32 now)
 {
 	struct ruleset *rs = ruleset_get();
 	struct track *t = track_get();
+	struct rule *rule;
 	__u32 slot;
 	int found = 0;
 
 	if (!rs || !t || !t->scans)
 		return 0;
 	t->scans--;
-	slot = flow_slot(pool_at(rs, rule_get(rs, t->key.rule), t->turn), t->port & ~63);
+	rule = rule_get(rs, t->key.rule);
+	slot = flow_slot(pool_at(rs, rule, t->turn), t->port & ~63);
 	for (int i = 0; i < 64 && !found; i++)
 		found = port_look(slot + i, now);
 	if (!found)
-		scan_next(rs, t);
+		scan_next(rs, t, rule);
 	return found;
 }
 
@@ -310,7 +316,7 @@ static __always_inline __u32 flow_scan(struct ruleset *rs, struct track *t, cons
 		t->scanned_at = now;
 		t->scans = SCANS;
 	}
-	t->turn = bpf_get_prandom_u32();
+	t->turn = 0;
 	for (int i = 0; i < SCAN_WORDS && (__u32)i < words; i++) {
 		__u32 slot = port_scan(now);
 

@@ -19,7 +19,7 @@ LAYERS = {
     "user": [
         "diag ipaddr portset service privileges",
         "clients",
-        "log output",
+        "log output watch",
         "toml",
         "config presets",
         "facts",
@@ -29,6 +29,7 @@ LAYERS = {
         "resolver",
         "state",
         "loader attach maps flows",
+        "top",
         "apply unload planning show metrics",
         "reload exporter",
         "follow",

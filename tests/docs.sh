@@ -71,7 +71,7 @@ usage_stands() {
 man_options() {
 	section "$man" COMMANDS | awk '
 		/^\.It Fl / {
-			value = / Ar / ? " x" : match($0, / Cm [a-z]+/) ? substr($0, RSTART + 3, RLENGTH - 3) : ""
+			value = / Op Ar / ? " 1" : / Ar / ? " x" : match($0, / Cm [a-z]+/) ? substr($0, RSTART + 3, RLENGTH - 3) : ""
 			for (i = 2; i < NF; i++)
 				if ($i == "Fl")
 					print "-" $(i + 1) value
@@ -220,7 +220,7 @@ while IFS= read -r command; do
 	check "$command: its usage stands in the synopsis" usage_stands "$command"
 done < <(help_commands)
 
-sed -nE 's/.*\{ "([a-z-]+)", (no|required)_argument.*/--\1/p' user/options.c >"$tmp/code"
+sed -nE 's/.*\{ "([a-z-]+)", (no|required|optional)_argument.*/--\1/p' user/options.c >"$tmp/code"
 man_options | sed -n 's/^\(--[a-z-]*\).*/\1/p' >"$tmp/docs"
 check_lists "options"
 while read -r option value; do

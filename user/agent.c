@@ -52,6 +52,7 @@ struct task {
 /**
  * struct agent - the interface it looks after, and what is due
  * @state:   what is in force, and @mark, which one that is
+ * @map_id:  the state's map, which lives as long as the interface is loaded
  * @known:   next hops that are in force
  * @ticks:   since the last whole look at the network
  * @follow:  a new look at the host
@@ -65,6 +66,7 @@ struct agent {
 	struct mnl_socket *network;
 	struct state_mark mark;
 	struct state *state;
+	uint32_t map_id;
 	struct agent_nexthops known;
 	unsigned ticks;
 	struct task follow, refresh;
@@ -159,11 +161,14 @@ static void on_tick(struct agent *a)
 		return;
 	service_alive();
 	err = state_follow(a->bpffs, a->iface, &a->mark, &a->state);
-	if (err == -ENOENT) {
+	if (!err && !a->map_id)
+		a->map_id = a->mark.map_id;
+	/* Loaded again meanwhile, it is not for this agent to look after. */
+	if (err == -ENOENT || (!err && a->mark.map_id != a->map_id)) {
 		log_info("%s was unloaded; the agent ends", a->iface);
 		a->done = true;
 	}
-	if (err)
+	if (err || a->done)
 		return;
 	exporter_follow(a->exporter, a->state);
 	due = follow_tick(a->follower, a->state);

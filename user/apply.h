@@ -54,6 +54,7 @@ int apply_unload(const char *bpffs, const char *iface, const struct state *state
  * struct apply_siblings - what other loaded interfaces of this network namespace depend on
  * @any:       there is one
  * @xdp, @xdp_count: ids of their attached XDP programs
+ * @pools, @pool_count: what their flows are seen to come from; as many as there is room for
  * @reserved:  ports they need reserved
  * @reserved_before, @forwarding_before: the host before the first of all loads
  */
@@ -61,7 +62,8 @@ struct apply_siblings {
 	bool any;
 	uint32_t xdp[2 * DEVICES_MAX];
 	size_t xdp_count;
-
+	struct plan_sibling pools[2 * PLAN_POOLS_MAX];
+	size_t pool_count;
 	struct port_set reserved, reserved_before;
 	bool forwarding_before[FAMILY_COUNT];
 };

@@ -99,7 +99,10 @@ static int end_replaced_rules(const struct apply_pools *pools)
 	return err;
 }
 
-/* An empty pool; the flows of whatever was there end with it, their index entries included. */
+/*
+ * An empty pool; the flows of whatever was there end with it, their index entries included. Without
+ * a rule set there are none: the load that put it there was cut off before anything was forwarded.
+ */
 static int put_pool(struct apply_pools *pools, uint32_t pool)
 {
 	int before = maps_pool_get(pools->pools_fd, pool), fd, err;
@@ -112,7 +115,7 @@ static int put_pool(struct apply_pools *pools, uint32_t pool)
 		return before;
 	fd = maps_pool_make();
 	err = fd < 0 ? fd : 0;
-	if (!err && before >= 0)
+	if (!err && before >= 0 && pools->old)
 		err = end_in_pool(before, is_any, NULL) ?: sweep_pool(pools, pool, pools->old);
 	err = err ?: maps_pool_put(pools->pools_fd, pool, fd);
 	if (fd >= 0)

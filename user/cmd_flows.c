@@ -26,7 +26,7 @@ struct source {
 	const struct options *options;
 };
 
-static void report(const char *iface, int err)
+void cmd_flows_report(const char *iface, int err)
 {
 	if (err == -ENOENT)
 		log_error("%s is not loaded; `xdpfwd load %s --config FILE` loads it", iface,
@@ -92,7 +92,7 @@ static int source_open(const struct options *options, const char *iface, struct 
 		int err = flows_open(options->bpffs, source->names[i], &source->flows[i]);
 
 		if (err) {
-			report(source->names[i], err);
+			cmd_flows_report(source->names[i], err);
 			code = 1;
 		}
 	}
@@ -158,7 +158,7 @@ static int print_element(const struct flow_view *view, void *context)
 static int walked(const struct source *source, size_t i, int err)
 {
 	if (err && !ferror(stdout))
-		report(source->names[i], err);
+		cmd_flows_report(source->names[i], err);
 	return err ? 1 : 0;
 }
 

@@ -9,6 +9,7 @@
 #include "output.h"
 #include "pins.h"
 #include "show.h"
+#include "watch.h"
 
 /* Show one interface: add it to @array, or print it when that is NULL. Returns 0 or -errno. */
 typedef int show_fn(const struct options *options, const struct state *state, json_t *array);
@@ -22,6 +23,10 @@ static int show_one(const struct options *options, const char *iface, json_t *ar
 	if (err == -ENOENT)
 		log_error("%s is not loaded; `xdpfwd load %s --config FILE` loads it", iface,
 			  iface);
+	else if (err == -EPROTONOSUPPORT)
+		log_error("%s was loaded by a version with other map layouts; look at its counters "
+			  "with that one, or run `xdpfwd unload %s` and load again",
+			  iface, iface);
 	else if (err == -EACCES || err == -EPERM)
 		log_error("cannot read the state of %s: %s; use sudo", iface, strerror(-err));
 	else if (err)
@@ -30,9 +35,17 @@ static int show_one(const struct options *options, const char *iface, json_t *ar
 	return err ? 1 : 0;
 }
 
+/* struct view - what is shown */
+struct view {
+	const struct options *options;
+	show_fn *show;
+};
+
 /* All loaded interfaces, or the one that was named. */
-static int show_all(const struct options *options, show_fn *show)
+static int show_all(void *context)
 {
+	const struct view *view = context;
+	const struct options *options = view->options;
 	json_t *array = options->json ? json_array() : NULL;
 	size_t count = 1;
 	char **names = options->arg_count ? NULL : pins_interfaces(options->bpffs, &count);
@@ -45,7 +58,7 @@ static int show_all(const struct options *options, show_fn *show)
 		printf("nothing is loaded\n");
 	}
 	for (size_t i = 0; i < count; i++) {
-		int one = show_one(options, names ? names[i] : options->args[0], array, show);
+		int one = show_one(options, names ? names[i] : options->args[0], array, view->show);
 
 		if (i + 1 < count && !options->json)
 			putchar('\n');
@@ -77,8 +90,11 @@ static int status_one(const struct options *options, const struct state *state, 
 static int stats_one(const struct options *options, const struct state *state, json_t *array)
 {
 	struct maps_counters counters;
-	int err = maps_counters_read(options->bpffs, state->iface, state->counter_count, &counters);
+	int err = -EPROTONOSUPPORT; /* maps of another size than here */
 
+	if (state->abi == XDPFWD_ABI_VERSION)
+		err = maps_counters_read(options->bpffs, state->iface, state->counter_count,
+					 &counters);
 	if (err)
 		return err;
 	if (array)
@@ -88,12 +104,22 @@ static int stats_one(const struct options *options, const struct state *state, j
 	return 0;
 }
 
+/* A document is one, and not one after the other. */
+static int show_once_or_more(const struct options *options, show_fn *show)
+{
+	struct view view = { options, show };
+
+	if (options->given & OPTION_WATCH && !options->json)
+		return watch_run(options->watch_s, show_all, &view);
+	return show_all(&view);
+}
+
 int cmd_status(const struct options *options)
 {
-	return show_all(options, status_one);
+	return show_once_or_more(options, status_one);
 }
 
 int cmd_stats(const struct options *options)
 {
-	return show_all(options, stats_one);
+	return show_once_or_more(options, stats_one);
 }

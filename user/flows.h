@@ -16,6 +16,7 @@
  * @forward, @backend_name: names in the config; as long-lived as the state they were taken from
  * @state:   "new", "replied", "confirmed" of UDP; "syn_sent", "syn_received", "established",
  *           "closing" (one side has sent its FIN), "closed" (both have), "reset" of TCP
+ * @pool:    where it lies; its masquerade port is the place in there
  * @age_s, @idle_s: seconds since its first and its last packet
  * @packets, @bytes: by direction, bytes of whole IP packets
  *
@@ -27,7 +28,7 @@ struct flow_view {
 	uint16_t client_port, public_port, masquerade_port, backend_port;
 	const char *forward, *backend_name;
 	const char *state;
-	uint32_t age_s, idle_s;
+	uint32_t pool, age_s, idle_s;
 	uint64_t packets[DIR_COUNT], bytes[DIR_COUNT];
 };
 

@@ -57,6 +57,7 @@ bool flow_view_make(const struct ruleset *rs, const struct state *state, uint32_
 					? state->backends[rule->nexthop].name
 					: "",
 		.state = state_name(proto, flow),
+		.pool = pool,
 		.age_s = seconds(now > flow->created_at ? now - flow->created_at : 0),
 		.idle_s = seconds(flow_idle(flow, now)),
 	};

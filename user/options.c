@@ -18,6 +18,7 @@ enum {
 	LONG_CLIENT,
 	LONG_BACKEND,
 	LONG_FORWARD,
+	LONG_WATCH,
 	LONG_JSON,
 	LONG_BPFFS,
 	LONG_LOG_FORMAT,
@@ -34,6 +35,7 @@ static const struct option long_options[] = { { "config", required_argument, NUL
 					      { "client", required_argument, NULL, LONG_CLIENT },
 					      { "backend", required_argument, NULL, LONG_BACKEND },
 					      { "forward", required_argument, NULL, LONG_FORWARD },
+					      { "watch", optional_argument, NULL, LONG_WATCH },
 					      { "json", no_argument, NULL, LONG_JSON },
 					      { "bpffs", required_argument, NULL, LONG_BPFFS },
 					      { "log-format", required_argument, NULL,
@@ -67,6 +69,8 @@ const char *options_name(enum option_set option)
 		return "--backend";
 	case OPTION_FORWARD:
 		return "--forward";
+	case OPTION_WATCH:
+		return "--watch";
 	}
 	return "";
 }
@@ -123,6 +127,29 @@ static int take_proto(struct options *options)
 	return -EINVAL;
 }
 
+/* "5" or "05"; nothing that an interface is likely to be called */
+static bool is_number(const char *text)
+{
+	return text && *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* The seconds may be left out, and stand in a word of their own. */
+static int take_watch(char **argv, struct options *options)
+{
+	const char *text = optarg ?: is_number(argv[optind]) ? argv[optind++] : NULL;
+	unsigned long seconds;
+
+	options->given |= OPTION_WATCH;
+	if (!text)
+		return 0;
+	seconds = is_number(text) ? strtoul(text, NULL, 10) : 0;
+	options->watch_s = seconds;
+	if (seconds && seconds <= OPTIONS_WATCH_MAX_S)
+		return 0;
+	log_error("--watch %s: give seconds, from 1 to %d", text, OPTIONS_WATCH_MAX_S);
+	return -EINVAL;
+}
+
 static int take_option(int option, char **argv, struct options *options)
 {
 	switch (option) {
@@ -150,6 +177,8 @@ static int take_option(int option, char **argv, struct options *options)
 		break;
 	case LONG_PROTO:
 		return take_proto(options);
+	case LONG_WATCH:
+		return take_watch(argv, options);
 	case LONG_JSON:
 		options->json = true;
 		break;
@@ -186,7 +215,9 @@ int options_parse(int argc, char **argv, struct options *options)
 {
 	int option;
 
-	*options = (struct options){ .bpffs = getenv("XDPFWD_BPFFS"), .log_level = LOG_LEVEL_INFO };
+	*options = (struct options){ .bpffs = getenv("XDPFWD_BPFFS"),
+				     .log_level = LOG_LEVEL_INFO,
+				     .watch_s = OPTIONS_WATCH_S };
 	if (!options->bpffs || !*options->bpffs)
 		options->bpffs = PINS_DEFAULT_BPFFS;
 	while ((option = getopt_long(argc, argv, ":c:vqh", long_options, NULL)) != -1)

@@ -19,7 +19,8 @@ enum option_set {
 	OPTION_CLIENT = 1 << 7,
 	OPTION_BACKEND = 1 << 8,
 	OPTION_FORWARD = 1 << 9,
-	OPTION_LAST = OPTION_FORWARD,
+	OPTION_WATCH = 1 << 10,
+	OPTION_LAST = OPTION_WATCH,
 };
 
 /**
@@ -30,6 +31,7 @@ enum option_set {
  * @config:  --config
  * @bpffs:   --bpffs, $XDPFWD_BPFFS or the default
  * @proto, @client, @backend, @forward: which flows are meant
+ * @watch_s: --watch: seconds between two looks
  * @help, @version: asked for
  * @log_level, @log_format: -v, -q and --log-format
  */
@@ -42,10 +44,14 @@ struct options {
 	enum plan_mode mode;
 	enum proto proto;
 	const char *client, *backend, *forward;
+	unsigned watch_s;
 	bool json, help, version;
 	enum log_level log_level;
 	enum log_format log_format;
 };
+
+#define OPTIONS_WATCH_S	    2
+#define OPTIONS_WATCH_MAX_S 3600
 
 /**
  * options_parse() - read the command line

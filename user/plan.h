@@ -37,6 +37,18 @@ struct plan_refusal {
 	char cause[128];
 };
 
+/* struct plan_pool - an address of this host that flows of a protocol are seen to come from */
+struct plan_pool {
+	struct ip_addr addr;
+	enum proto proto;
+};
+
+/* struct plan_sibling - a pool of another interface that is loaded */
+struct plan_sibling {
+	char iface[IFNAMSIZ];
+	struct plan_pool pool;
+};
+
 /* A counter keeps its index as long as the interface stays loaded: "forward" and protocol. */
 struct plan_counter {
 	char forward[64];
@@ -55,6 +67,7 @@ struct plan_counter {
  * @refusals:   devices that refused native XDP, so that "auto" falls back
  * @own_xdp:    ids of our own attached XDP programs
  * @siblings_xdp: ids of those of other interfaces that are loaded
+ * @siblings_pools: what the flows of those are seen to come from
  * @reserved_before: ip_local_reserved_ports as it was before the first load
  * @reserved_others: ports that other loaded interfaces need reserved
  * @forwarding_before: by family: conf.lo.forwarding before the first load
@@ -76,6 +89,8 @@ struct plan_input {
 	size_t own_xdp_count;
 	const uint32_t *siblings_xdp;
 	size_t siblings_xdp_count;
+	const struct plan_sibling *siblings_pools;
+	size_t siblings_pool_count;
 
 	const struct port_set *reserved_before, *reserved_others;
 	bool forwarding_before[FAMILY_COUNT];
@@ -119,12 +134,6 @@ struct plan_gateway {
 	bool usable;
 	struct near near[NEARS_MAX];
 	size_t near_count;
-};
-
-/* struct plan_pool - an address of this host that flows of a protocol are seen to come from */
-struct plan_pool {
-	struct ip_addr addr;
-	enum proto proto;
 };
 
 /* Pool 0 of a rule set stays unused. */

@@ -112,6 +112,62 @@ static void check_addresses(struct planner *p, const struct config_backend *back
 				 backend->name, ip_addr_format(&backend->masquerade[i], text));
 }
 
+/* The backend whose flows are the first to come from a pool. */
+static const struct config_backend *backend_of_pool(const struct planner *p, size_t pool)
+{
+	const struct plan *plan = p->plan;
+
+	for (size_t i = 0; i < plan->rule_count; i++) {
+		const struct plan_rule *rule = &plan->rules[i];
+
+		if (memchr(&plan->shares[rule->share], (int)pool, rule->shares))
+			return &p->in->config->backends[plan->nexthops[rule->nexthop].backend];
+	}
+	return NULL;
+}
+
+/* Is there an earlier pool, of the other protocol, that shares the address with that interface? */
+static bool is_told(const struct planner *p, size_t pool, const struct plan_sibling *sibling)
+{
+	const struct plan_input *in = p->in;
+
+	for (size_t i = 0; i < pool; i++) {
+		const struct plan_pool *earlier = &p->plan->pools[i];
+
+		if (!ip_addr_equal(&earlier->addr, &sibling->pool.addr))
+			continue;
+		for (size_t k = 0; k < in->siblings_pool_count; k++)
+			if (in->siblings_pools[k].pool.proto == earlier->proto &&
+			    ip_addr_equal(&in->siblings_pools[k].pool.addr, &earlier->addr) &&
+			    !strcmp(in->siblings_pools[k].iface, sibling->iface))
+				return true;
+	}
+	return false;
+}
+
+/* Two interfaces that masquerade as one address may give one port to two flows. */
+static void check_siblings(struct planner *p, size_t pool)
+{
+	const struct plan_pool *ours = &p->plan->pools[pool];
+	const struct config_backend *backend = backend_of_pool(p, pool);
+	char text[IP_ADDR_STRLEN];
+
+	for (size_t i = 0; i < p->in->siblings_pool_count; i++) {
+		const struct plan_sibling *sibling = &p->in->siblings_pools[i];
+
+		if (!backend || sibling->pool.proto != ours->proto ||
+		    !ip_addr_equal(&sibling->pool.addr, &ours->addr) || is_told(p, pool, sibling))
+			continue;
+		diag_add(p->diags, DIAG_WARNING,
+			 backend->masquerade_count ? backend->masquerade_place
+						   : backend->address_place,
+			 "backend \"%s\": %s masquerades as %s, too; neither of the two knows the "
+			 "ports of the other's flows, so some may break; give each a "
+			 "masquerade_address of its own",
+			 backend->name, sibling->iface, ip_addr_format(&ours->addr, text));
+	}
+}
+
 static bool has_pool(const struct plan *plan, const struct ip_addr *addr, enum proto proto)
 {
 	for (size_t i = 0; i < plan->pool_count; i++)
@@ -211,6 +267,8 @@ void plan_masquerade(struct planner *p)
 			plan_rule_shares(p, &p->plan->rules[i]);
 	if (diag_has_errors(p->diags))
 		return;
+	for (size_t i = 0; i < p->plan->pool_count; i++)
+		check_siblings(p, i);
 	plan_limits(p);
 	plan_ports(p);
 	plan_free_ports(p->plan, p->in->host, &reserved);

@@ -141,6 +141,8 @@ static struct plan *make_plan(struct planning *planning, const struct state *old
 	before_load(planning, old, inputs, &in);
 	in.siblings_xdp = inputs->siblings.xdp;
 	in.siblings_xdp_count = inputs->siblings.xdp_count;
+	in.siblings_pools = inputs->siblings.pools;
+	in.siblings_pool_count = inputs->siblings.pool_count;
 	return plan_make(&in, diags);
 }
 

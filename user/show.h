@@ -9,6 +9,7 @@
 #include "host.h"
 #include "maps.h"
 #include "state.h"
+#include "top.h"
 
 /**
  * show_status() - print what is forwarded, by which hooks and why, and to where
@@ -25,6 +26,12 @@ void show_stats(const struct state *state, const struct maps_counters *counters)
 
 /* show_stats_json() - the same as one element of "interfaces" */
 json_t *show_stats_json(const struct state *state, const struct maps_counters *counters);
+
+/* show_top() - print rates of forwards and drops, and the busiest flows, in @width columns */
+void show_top(const struct top *top, int width);
+
+/* show_top_json() - the same as one element of "interfaces" */
+json_t *show_top_json(const struct top *top);
 
 /* Columns of the table of flows, all of them. */
 #define SHOW_FLOW_COLUMNS 14

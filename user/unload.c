@@ -10,6 +10,18 @@
 
 #define NOWHERE ((struct diag_place){ 0, 0 })
 
+static void add_pools(struct apply_siblings *siblings, const struct state *state)
+{
+	const size_t room = sizeof(siblings->pools) / sizeof(siblings->pools[0]);
+
+	for (size_t i = 0; i < state->pool_count && siblings->pool_count < room; i++) {
+		struct plan_sibling *sibling = &siblings->pools[siblings->pool_count++];
+
+		memcpy(sibling->iface, state->iface, sizeof(sibling->iface));
+		sibling->pool = state->pools[i];
+	}
+}
+
 void apply_siblings_read(const char *bpffs, const char *iface, struct apply_siblings *siblings)
 {
 	size_t count;
@@ -30,6 +42,7 @@ void apply_siblings_read(const char *bpffs, const char *iface, struct apply_sibl
 		if (siblings->xdp_count <= DEVICES_MAX)
 			siblings->xdp_count +=
 				attach_own_xdp(bpffs, state, siblings->xdp + siblings->xdp_count);
+		add_pools(siblings, state);
 		port_set_union(&siblings->reserved, &state->reserved);
 		siblings->reserved_before = state->reserved_before;
 		memcpy(siblings->forwarding_before, state->forwarding_before,

@@ -40,7 +40,7 @@ _xdpfwd() {
 			'') words=$("$program" --help 2>/dev/null |
 				sed -n '/^Options/q; s/^  \([a-z][a-z]*\) .*/\1/p') ;;
 			flows) words="list count flush $(ls /sys/class/net)" ;;
-			load | reload | unload | status | stats | metrics) words=$(ls /sys/class/net) ;;
+			load | reload | unload | status | stats | top | metrics) words=$(ls /sys/class/net) ;;
 			presets) words=$("$program" presets 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
 			esac
 		fi

@@ -162,11 +162,11 @@ Test(masquerade_crowded, reclaimed_without_sweep)
 }
 
 /* Who has a port and keeps it; not in the books, which do not matter here. */
-static void occupy(const struct conversation *conv, uint16_t port)
+static void occupy(const struct conversation *conv, enum peer host, uint16_t port)
 {
 	struct flow_key key = conversation_key(conv);
 	uint32_t now = fixture_now_ns() >> FLOW_TICK_SHIFT;
-	struct ip_addr masquerade = peer_addr(WORLD_PUB, PEER_HOST_IN, conv->family);
+	struct ip_addr masquerade = peer_addr(WORLD_PUB, host, conv->family);
 
 	fixture_flows(fixture_pool(&masquerade, conv->proto))[port] = (struct flow){
 		.client = peer_addr(WORLD_PUB, PEER_CLIENT, conv->family),
@@ -188,7 +188,7 @@ static unsigned let_in(struct conversation *conv, unsigned first, unsigned last,
 
 	for (unsigned port = first; port <= last; port++)
 		if (port * 7919 % 100 < taken)
-			occupy(conv, port);
+			occupy(conv, PEER_HOST_IN, port);
 	for (unsigned i = 0; i < count; i++) {
 		struct conversation other = conversation_other(conv, i);
 
@@ -237,6 +237,32 @@ Test(masquerade_crowded, last_port)
 	conversation_for_kinds(last_port);
 }
 
+/* One address of a list is full for good, the other nearly so: all that it has left are found. */
+static void one_full(struct conversation *conv)
+{
+	unsigned served = 0;
+
+	conversation_rule(conv)->shares = 2;
+	ports_allow(10000, 29999);
+	for (unsigned port = 10000; port < 30000; port++) {
+		occupy(conv, PEER_HOST_IN, port);
+		if (port * 7919 % 100 < 80)
+			occupy(conv, PEER_HOST_OTHER, port);
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		struct conversation other = conversation_other(conv, i);
+
+		other.talk.client_port = 100 + i;
+		served += conversation_try(&other) == REASON_FORWARDED;
+	}
+	cr_expect_eq(served, 100, "%u served", served);
+}
+
+Test(masquerade_crowded, one_full)
+{
+	conversation_for_kinds(one_full);
+}
+
 /* A flood that finds nothing is not looked for at length, and a moment later a port is found. */
 static void after_a_flood(struct conversation *conv)
 {
@@ -245,7 +271,7 @@ static void after_a_flood(struct conversation *conv)
 
 	ports_allow(20000, 23999);
 	for (unsigned port = 20000; port <= 23999; port++)
-		occupy(conv, port);
+		occupy(conv, PEER_HOST_IN, port);
 	for (unsigned i = 0; i < 1000; i++) {
 		struct conversation other = conversation_other(conv, i);
 

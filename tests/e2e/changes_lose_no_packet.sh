@@ -80,4 +80,23 @@ for mode in tc native; do
 	fi
 	e2e_unload
 done
+
+# What is tracked, too: over a reload and another load flows go on, with the ports they have.
+e2e_context="masquerade: "
+sed -i '/^source = /d' "$LAB_DIR/first.toml"
+cp "$LAB_DIR/first.toml" "$config"
+e2e_agent eth0
+check_lossless "reload, six times" reload_back_and_forth
+ports_before=''
+keeps_its_ports() {
+	ports_before=$(lab_xdpfwd flows --json | e2e_json 'sorted(f["masquerade"] for f in d["flows"])')
+	reload_back_and_forth
+	end_agent KILL
+	e2e_agent eth0
+	e2e_load
+	ports_after=$(lab_xdpfwd flows --json | e2e_json 'sorted(f["masquerade"] for f in d["flows"])')
+	[[ $ports_before == "$ports_after" && $ports_before == *:*:* ]]
+}
+check_lossless "reloads, a killed agent, another one, and a load" keeps_its_ports
+e2e_unload
 e2e_done

@@ -8,16 +8,19 @@
 e2e_needs_xdpfwd
 LAB_SECOND=1
 
-# config PORTS - ports.toml with one UDP and TCP forward
+# config PORTS [SOURCE [MASQUERADE...]] - ports.toml with one UDP and TCP forward
 config() {
+	local addresses
+	addresses=$(printf '"%s", ' "${@:3}")
 	cat >"$LAB_DIR/ports.toml" <<-END
 		[backend.home]
 		address = ["$HOME4", "$HOME6"]
+		${3:+masquerade_address = [${addresses%, }]}
 		[[forward]]
 		protocol = ["tcp", "udp"]
 		ports = [$1]
 		backend = "home"
-		source = "preserve"
+		source = "${2:-preserve}"
 	END
 }
 
@@ -73,5 +76,36 @@ for mode in tc native; do
 		e2e_snapshot "$LAB_DIR/after"
 		check_same "in the end all is as it was" "$LAB_DIR/before" "$LAB_DIR/after"
 	done
+done
+
+# With masquerade each has a table of its own, and has to have an address of its own.
+e2e_lab ethernet
+e2e_echo home udp 7000,7100 tcp 7000,7100
+lab_address edge eth1 198.18.9.7/24 2001:db8:9::7/64
+lab_in edge ip address change 2001:db8:9::7/64 dev eth1 preferred_lft 0 # not taken by itself
+for mode in tc native; do
+	e2e_context="$mode, masquerade: "
+	config 7000 masquerade
+	e2e_load --mode "$mode"
+	config 7100 masquerade
+	check "load eth2" lab_xdpfwd load eth2 --config "$LAB_DIR/ports.toml" --detach --mode "$mode"
+	check_match "with one address for both, a load warns" \
+		"warning: backend \"home\": eth0 masquerades as $EDGE_IN4, too" \
+		"$(lab_xdpfwd reload eth2 2>&1)"
+	config 7100 masquerade 198.18.9.7 2001:db8:9::7
+	check_equal "with another, none does" '' \
+		"$(lab_xdpfwd load eth2 --config "$LAB_DIR/ports.toml" --detach --mode "$mode" 2>&1 |
+			grep warning || :)"
+	for protocol in udp tcp; do
+		check_equal "$protocol: eth0" "$EDGE_IN4 7000 home" \
+			"$(e2e_ask "$EDGE4" 7000 --protocol $protocol)"
+		check_equal "$protocol: eth0, IPv6" "$EDGE_IN6 7000 home" \
+			"$(e2e_ask "$EDGE6" 7000 --protocol $protocol)"
+		check_equal "$protocol: eth2" "198.18.9.7 7100 home" \
+			"$(e2e_ask "$SECOND_EDGE4" 7100 --protocol $protocol)"
+		check_equal "$protocol: eth2, IPv6" "2001:db8:9::7 7100 home" \
+			"$(e2e_ask "$SECOND_EDGE6" 7100 --protocol $protocol)"
+	done
+	check "unload both" lab_xdpfwd unload --all
 done
 e2e_done

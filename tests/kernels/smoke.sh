@@ -14,7 +14,8 @@ if ((major > 6 || (major == 6 && minor >= 6))); then
 	tc_hook=tcx
 fi
 
-# config PORT - forward a port to home's server, which listens on another
+# config PORT - forward a port to home's server, which listens on another; the next port, too, by
+# masquerade
 config() {
 	cat >"$LAB_DIR/ports.toml" <<-END
 		[backend.home]
@@ -28,6 +29,13 @@ config() {
 		to_port = 9000
 		backend = "home"
 		source = "preserve"
+
+		[[forward]]
+		name = "masqueraded"
+		protocol = ["tcp", "udp"]
+		ports = [$(($1 + 1))]
+		to_port = 9000
+		backend = "home"
 	END
 }
 
@@ -65,6 +73,28 @@ check_fragments() {
 	lab_in home ip link set eth0 mtu 1500
 }
 
+check_masquerade() {
+	local port=$1 protocol
+	for protocol in udp tcp; do
+		check_equal "$protocol over IPv4, masquerade" "$SEEN4" \
+			"$(ask $protocol "$EDGE4" "$port")"
+		check_equal "$protocol over IPv6, masquerade" "$SEEN6" \
+			"$(ask $protocol "$EDGE6" "$port")"
+	done
+}
+
+# check_flows - what is known of the masqueraded connections, and that it can be ended
+check_flows() {
+	check_match "flows: there are some of TCP and of UDP" '^[1-9][0-9]* [1-9][0-9]*$' \
+		"$(flow_count tcp) $(flow_count udp)"
+	check "flows: they are ended" lab_xdpfwd flows flush eth0
+	check_equal "flows: none is left" "0 0" "$(flow_count tcp) $(flow_count udp)"
+}
+
+flow_count() {
+	lab_xdpfwd flows count eth0 --proto "$1" --json | grep -o '"flows": *[0-9]*' | grep -o '[0-9]*$'
+}
+
 # forwarded HOOK - packets a hook has sent on: 0 XDP, 1 TC; the first counter, of all CPUs
 forwarded() {
 	bpftool -j map lookup pinned "$XDPFWD_BPFFS/xdpfwd/eth0/reason_counters" key "$1" 0 0 0 |
@@ -99,7 +129,9 @@ check_forwarding() {
 	# All neighbours are known by now: no packet needs the other hook's help.
 	xdp_before=$(forwarded 0) tc_before=$(forwarded 1)
 	check_traffic 7100
+	check_masquerade 7101
 	check_hook "$worker"
+	check_flows
 	check_equal "the old port is closed" "traffic: connect: Connection refused" \
 		"$(ask tcp "$EDGE4" 7000)"
 
@@ -122,6 +154,8 @@ lab() {
 			section xdp
 	done
 	serve
+	SEEN4=$EDGE_IN4 SEEN6=$EDGE_IN6
+	[[ $1 != one-armed ]] || SEEN4=$EDGE4 SEEN6=$EDGE6
 }
 
 serve() {

@@ -45,6 +45,32 @@ static void parse_bad(const char *const *words, const char *expected)
 	free(said);
 }
 
+/* The seconds may be left out, or be a word of their own that is a number. */
+Test(options, watch)
+{
+	struct options options = parse_good(WORDS("stats"));
+
+	cr_expect_not(options.given & OPTION_WATCH);
+	options = parse_good(WORDS("stats", "--watch"));
+	cr_expect(options.given & OPTION_WATCH);
+	cr_expect_eq(options.watch_s, 2);
+	options = parse_good(WORDS("stats", "--watch", "eth0"));
+	cr_expect_eq(options.watch_s, 2);
+	cr_expect_eq(options.arg_count, 1);
+	options = parse_good(WORDS("stats", "--watch", "5", "eth0"));
+	cr_expect_eq(options.watch_s, 5);
+	cr_assert_eq(options.arg_count, 1);
+	cr_expect_str_eq(options.args[0], "eth0");
+	cr_expect_eq(parse_good(WORDS("stats", "eth0", "--watch=3600")).watch_s, 3600);
+	parse_bad(WORDS("stats", "--watch=fast"),
+		  "xdpfwd: --watch fast: give seconds, from 1 to 3600\n");
+	parse_bad(WORDS("stats", "--watch=0"), "xdpfwd: --watch 0: give seconds, from 1 to 3600\n");
+	parse_bad(WORDS("stats", "--watch", "3601"),
+		  "xdpfwd: --watch 3601: give seconds, from 1 to 3600\n");
+	parse_bad(WORDS("stats", "--watch=99999999999999999999"),
+		  "xdpfwd: --watch 99999999999999999999: give seconds, from 1 to 3600\n");
+}
+
 Test(options, nothing_at_all)
 {
 	struct options options;
@@ -214,7 +240,9 @@ Test(options, commands)
 
 Test(options, options_that_a_command_does_not_take)
 {
-	EXPECT_RUN(2, "xdpfwd: status does not take --config; usage: xdpfwd status [IFACE]\n",
+	EXPECT_RUN(2,
+		   "xdpfwd: status does not take --config; usage: xdpfwd status [IFACE] [--watch "
+		   "[SECONDS]]\n",
 		   "status", "--config", "ports.toml");
 	EXPECT_RUN(2, "xdpfwd: unload does not take --force; usage: xdpfwd unload IFACE | --all\n",
 		   "unload", "eth0", "--force");
@@ -226,8 +254,9 @@ Test(options, options_that_a_command_does_not_take)
 
 Test(options, numbers_of_arguments)
 {
-	EXPECT_RUN(2, "xdpfwd: too many arguments; usage: xdpfwd status [IFACE]\n", "status",
-		   "eth0", "eth1");
+	EXPECT_RUN(2,
+		   "xdpfwd: too many arguments; usage: xdpfwd status [IFACE] [--watch [SECONDS]]\n",
+		   "status", "eth0", "eth1");
 	EXPECT_RUN(2, "xdpfwd: too many arguments; usage: xdpfwd check --config FILE\n", "check",
 		   "ports.toml");
 	EXPECT_RUN(2,
