@@ -191,12 +191,15 @@ static __noinline long answer_turn(struct __sk_buff *skb)
  * answer_replace() - the packet becomes what is in the room; 0 or a negative error
  *
  * It must not be a super-packet any more, nor one whose checksum is left to the hardware: the
- * kernel forgets that when the place of the checksum is pulled off.
+ * kernel forgets that at a store into a packet from which the place of the checksum has been pulled
+ * off.
  */
 static __always_inline long answer_replace(struct __sk_buff *skb, __u32 l3_off, struct room *room)
 {
 	return bpf_skb_change_tail(skb, l3_off + 2 * ANSWER_PULL, 0)
-		       ?: bpf_skb_adjust_room(skb, -ANSWER_PULL, BPF_ADJ_ROOM_NET, 0)
+		       ?: packet_pull(skb, ANSWER_PULL)
+		       ?: bpf_skb_store_bytes(skb, l3_off, room->bytes, 4, BPF_F_RECOMPUTE_CSUM)
+		       ?: packet_push(skb, ANSWER_PULL)
 		       ?: room_put(skb, l3_off, room);
 }
 

@@ -55,6 +55,23 @@ static __always_inline long room_put(struct __sk_buff *skb, __u32 off, struct ro
 }
 
 /*
+ * packet_pull() - take @len bytes out of the packet behind its IP header, whose first 20 or 40
+ * bytes stay; packet_push() - put as many in. 0 or an error
+ *
+ * Between the two, its length must not change: before 6.13, and the stable kernels of that time,
+ * bpf_skb_change_tail() fails where the TCP or UDP header has been pulled off.
+ */
+static __always_inline long packet_pull(struct __sk_buff *skb, __u32 len)
+{
+	return bpf_skb_adjust_room(skb, -(__s32)len, BPF_ADJ_ROOM_NET, 0);
+}
+
+static __always_inline long packet_push(struct __sk_buff *skb, __u32 len)
+{
+	return bpf_skb_adjust_room(skb, len, BPF_ADJ_ROOM_NET, 0);
+}
+
+/*
  * room_sum() - partial sum of the first @len bytes in the room
  *
  * Global, as packet_sum(), so that the verifier sees it once.

@@ -171,8 +171,7 @@ __noinline int tc_split(struct __sk_buff *skb, __u32 l3_off)
 		return REASON_OVERSIZE;
 	if (!(ip.frag_off & bpf_htons(IP_FRAGMENT_BITS)) && split_sum(skb, l3_off, &ip))
 		return REASON_OVERSIZE;
-	if (room_take(skb, l3_off, header + size, room) ||
-	    bpf_skb_adjust_room(skb, -(__s32)size, BPF_ADJ_ROOM_NET, 0))
+	if (room_take(skb, l3_off, header + size, room) || packet_pull(skb, size))
 		return REASON_OVERSIZE;
 	offset = bpf_htons(bpf_ntohs(ip.frag_off) + size / 8);
 	left = bpf_htons(bpf_ntohs(ip.tot_len) - size);
@@ -187,7 +186,7 @@ __noinline int tc_split(struct __sk_buff *skb, __u32 l3_off)
 	if (split_store(skb, l3_off, &ip, room) ||
 	    bpf_clone_redirect(skb, skb->ifindex, BPF_F_INGRESS))
 		return REASON_REWRITE_FAILED;
-	return room_put(skb, l3_off, room) ? REASON_REWRITE_FAILED : 0;
+	return packet_push(skb, size) || room_put(skb, l3_off, room) ? REASON_REWRITE_FAILED : 0;
 }
 
 #endif

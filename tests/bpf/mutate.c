@@ -62,6 +62,8 @@ void mutate_world(uint64_t *state)
 		conversation_count = 0;
 	}
 	rs = fixture_ruleset();
+	if (one_in(state, 3)) /* whoever is new is refused */
+		memset(rs->limits.ports, 0, sizeof(rs->limits.ports));
 	rs->acls[1] = (struct acl){ .first = 0, .count = 1 };
 	memset(&rs->acl_ranges[0].last, 0xff, sizeof(rs->acl_ranges[0].last));
 	for (unsigned i = 1; i < RULES_MAX; i++) {
@@ -88,9 +90,13 @@ static struct test_case pick(uint64_t *state)
 
 	if (conversation_count) {
 		struct conversation *conv = &conversations[mutate_draw(state, conversation_count)];
+		enum direction dir = mutate_draw(state, DIR_COUNT);
 
-		return conversation_case(conv, mutate_draw(state, DIR_COUNT),
+		test = conversation_case(conv, dir,
 					 one_in(state, 4) ? mutate_draw(state, 256) : TCP_ACK);
+		if (dir == DIR_IN && one_in(state, 8))
+			test.packet.sport = mutate_draw(state, 65536); /* somebody new */
+		return test;
 	}
 	do
 		path = &paths[mutate_draw(state, path_count)];
@@ -165,7 +171,9 @@ static void make_error(uint64_t *state, const struct test_case *twin, struct pac
 	error.extension = one_in(state, 4) ? mutate_draw(state, 60) : 0;
 	error.inner_options = one_in(state, 4) ? mutate_draw(state, 11) : 0;
 	packet.options = 0;
-	packet.ext_count = 0;
+	error.plain_outside = one_in(state, 2);
+	if (!one_in(state, 4))
+		packet.ext_count = 0;
 	if (one_in(state, 4))
 		packet.options = ip_addr_is_v4(&packet.dst) ? mutate_draw(state, 11) : 0;
 	if (packet.payload + packet.tcp_words * 4 < error.keep)

@@ -43,6 +43,7 @@ static uint64_t seed;
 static unsigned number;
 static uint64_t seen[HOOK_COUNT][REASON_COUNT];
 static uint64_t counted[HOOK_COUNT][64];
+static uint64_t forwarded[PROGRAM_COUNT];
 static int cpu;
 
 static void print_packet(const char *title, const struct packet_buf *buf)
@@ -211,33 +212,62 @@ static void check_forwarded(const struct outcome *o)
 		broken(o, "the payload has changed");
 }
 
-/* An answer embeds what came, has right checksums, and goes to whom it is for. */
+/* What an ICMP error embeds is what came. */
+static void check_embedded(const struct outcome *o, const struct view *out)
+{
+	const size_t quoted = out->end - out->payload;
+	struct view in;
+
+	if (quoted > (out->is_v6 ? EMBED_MAX_V6 : EMBED_MAX_V4) || o->l3_in + quoted > o->in->len ||
+	    memcmp(o->out.data + out->payload, o->in->data + o->l3_in, quoted) != 0)
+		broken(o, "the answer embeds something else");
+	if (view_packet(o->in->data, o->in->len, o->l3_in, false, &in) && is_icmp(&in))
+		broken(o, "an answer to ICMP");
+}
+
+/* A RST is for the very ports, and never for a RST. */
+static void check_reset(const struct outcome *o, const struct view *out)
+{
+	const uint8_t *tcp = o->out.data + out->l4, *for_tcp;
+	struct view in;
+
+	if (!view_packet(o->in->data, o->in->len, o->l3_in, false, &in) || in.proto != IPPROTO_TCP)
+		broken(o, "a RST to something else");
+	for_tcp = o->in->data + in.l4;
+	if (out->end != out->l4 + 20 || !(tcp[13] & TCP_RST) || for_tcp[13] & TCP_RST ||
+	    memcmp(tcp, for_tcp + 2, 2) != 0 || memcmp(tcp + 2, for_tcp, 2) != 0)
+		broken(o, "not the RST that it should be");
+	if (for_tcp[13] & TCP_ACK && memcmp(tcp + 4, for_tcp + 8, 4) != 0)
+		broken(o, "the RST is not where it is expected");
+}
+
+/* An answer has right checksums, and goes to whom it is for. */
 static void check_answer(const struct outcome *o)
 {
-	size_t max, offset = o->l3_in, quoted, address = 12, width = 4;
-	struct view in, out;
+	size_t offset = o->l3_in, address = 12, width = 4;
+	struct view out;
 
 	if (o->program == PROGRAM_TC_L3) /* a test run takes its first bytes for Ethernet */
 		return;
-	if (!view_packet(o->out.data, o->out.len, offset, false, &out) || !is_icmp(&out) ||
-	    out.l4_sum != SUM_RIGHT || out.l3_sum == SUM_WRONG || out.end != o->out.len)
+	if (!view_packet(o->out.data, o->out.len, offset, false, &out) || out.l4_sum != SUM_RIGHT ||
+	    out.l3_sum == SUM_WRONG || out.end != o->out.len)
 		broken(o, "answered with something wrong");
-	max = out.is_v6 ? EMBED_MAX_V6 : EMBED_MAX_V4;
-	quoted = out.end - out.payload;
+	if (out.proto == IPPROTO_TCP && o->reason != REASON_TTL_EXPIRED &&
+	    o->reason != REASON_OVERSIZE)
+		check_reset(o, &out);
+	else if (is_icmp(&out))
+		check_embedded(o, &out);
+	else
+		broken(o, "answered in a strange way");
 	if (out.is_v6) {
 		address = 8;
 		width = 16;
 	}
-	if (quoted > max || offset + quoted > o->in->len ||
-	    memcmp(o->out.data + out.payload, o->in->data + offset, quoted) != 0)
-		broken(o, "the answer embeds something else");
 	if (memcmp(o->out.data + offset + address + width, o->in->data + offset + address, width) !=
 		    0 ||
 	    memcmp(o->out.data, o->in->data + 6, 6) != 0 ||
 	    memcmp(o->out.data + 6, o->in->data, 6) != 0)
 		broken(o, "the answer goes to somebody else");
-	if (view_packet(o->in->data, o->in->len, offset, false, &in) && is_icmp(&in))
-		broken(o, "an answer to ICMP");
 }
 
 static void run_program(const struct mutant *mutant, enum program program)
@@ -271,6 +301,7 @@ static void run_program(const struct mutant *mutant, enum program program)
 	check_action(&o);
 	o.l3_in = mutant->is_bare ? 0 : view_l3(in->data, in->len);
 	o.l3_out = o.l3_in + (o.out.len == in->len + ETH_HLEN && mutant->is_bare ? ETH_HLEN : 0);
+	forwarded[program] += o.reason == REASON_FORWARDED;
 	if (o.reason == REASON_FORWARDED)
 		check_forwarded(&o);
 	else if (is_answer(&o))
@@ -295,9 +326,13 @@ static void report(unsigned packets)
 			fprintf(stderr, " %s %llu+%llu", reason_name(i),
 				(unsigned long long)seen[HOOK_XDP][i],
 				(unsigned long long)seen[HOOK_TC][i]);
+	fputs("; forwarded by", stderr);
+	for (int i = 0; i < PROGRAM_COUNT; i++)
+		fprintf(stderr, " %s %llu", program_names[i], (unsigned long long)forwarded[i]);
 	fputc('\n', stderr);
-	cr_assert_gt(seen[HOOK_XDP][REASON_FORWARDED], packets / 50);
-	cr_assert_gt(seen[HOOK_TC][REASON_FORWARDED], packets / 10);
+	cr_assert_gt(forwarded[PROGRAM_XDP], packets / 50);
+	cr_assert_gt(forwarded[PROGRAM_TC], packets / 20);
+	cr_assert_gt(forwarded[PROGRAM_TC_L3], packets / 50);
 }
 
 Test(fuzz, packets)

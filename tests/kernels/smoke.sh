@@ -39,9 +39,9 @@ config() {
 	END
 }
 
-# ask PROTOCOL ADDRESS PORT - the address that home sees
+# ask PROTOCOL ADDRESS PORT [SIZE] - the address that home sees
 ask() {
-	local size=1200
+	local size=${4:-1200}
 	[[ $1 == udp ]] || size=100000
 	lab_in client "$tools/traffic" ask "$1" "$2" "$3" $size 2>&1 || :
 }
@@ -52,6 +52,25 @@ check_traffic() {
 		check_equal "$protocol over IPv4" "$CLIENT4" "$(ask $protocol "$EDGE4" "$port")"
 		check_equal "$protocol over IPv6" "$CLIENT6" "$(ask $protocol "$EDGE6" "$port")"
 	done
+}
+
+# check_fragments PORT - of both sides; where the way gets narrower, they are cut once more or refused
+check_fragments() {
+	check_equal "IPv4 in fragments" "$CLIENT4" "$(ask udp "$EDGE4" "$1" 4000)"
+	check_equal "IPv6 in fragments" "$CLIENT6" "$(ask udp "$EDGE6" "$1" 4000)"
+	[[ $BACKEND_DEV == eth1 ]] || return 0
+	lab_in edge ip link set eth1 mtu 1400
+	lab_in home ip link set eth0 mtu 1400
+	check "reload" lab_xdpfwd reload eth0
+	check_equal "IPv4 in fragments of fragments" "$CLIENT4" "$(ask udp "$EDGE4" "$1" 4000)"
+	# What must not be cut is lost, and the client told of it.
+	ask udp "$EDGE4" "$1" 1450 >/dev/null &
+	ask udp "$EDGE6" "$1" 4000 >/dev/null
+	wait $!
+	check_equal "IPv4: the MTU is learnt" "$CLIENT4" "$(ask udp "$EDGE4" "$1" 1450)"
+	check_equal "IPv6: the MTU is learnt" "$CLIENT6" "$(ask udp "$EDGE6" "$1" 4000)"
+	lab_in edge ip link set eth1 mtu 1500
+	lab_in home ip link set eth0 mtu 1500
 }
 
 check_masquerade() {
@@ -116,6 +135,7 @@ check_forwarding() {
 	check_equal "the old port is closed" "traffic: connect: Connection refused" \
 		"$(ask tcp "$EDGE4" 7000)"
 
+	check_fragments 7100
 	config 7000
 	check "load in place" e2e_load "$@"
 	check_traffic 7000
