@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Calls another program again and again, each time with the packet as it was at first.
 #include "kernel.h"
+#include <xdpfwd/csum.h>
 
 #define HEADERS	    80 /* bytes restored: Ethernet, IPv6, TCP */
 #define OFFSET_MASK 62
@@ -70,6 +71,53 @@ int empty_xdp(struct xdp_md *ctx)
 {
 	(void)ctx;
 	return XDP_PASS;
+}
+
+/* macs_write() - what each frame needs that leaves by another device */
+static __always_inline void macs_write(void *data)
+{
+	any32 *mac = data;
+
+	mac[0] = 0x00000002;
+	mac[1] = 0x00020000;
+	mac[2] = 0x01000000;
+}
+
+/* The least that any forwarder does: new MAC addresses, and out of a device. */
+SEC("xdp")
+int redirect_xdp(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data;
+
+	if (data + ETH_HLEN > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	macs_write(data);
+	return bpf_redirect(LOOPBACK_IFINDEX, 0);
+}
+
+/*
+ * The least that one that translates does: the same, and for IPv4 and UDP to one address a new one
+ * that is known beforehand, with TTL and both checksums. No ports, no next hop, no counters, and
+ * nothing that can be configured.
+ */
+SEC("xdp")
+int rewrite_xdp(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data;
+	struct iphdr *ip = data + ETH_HLEN;
+	struct udphdr *udp = (void *)(ip + 1);
+	__u32 delta;
+
+	if ((void *)(udp + 1) > (void *)(long)ctx->data_end || ip->version != 4 || ip->ihl != 5 ||
+	    ip->protocol != IPPROTO_UDP || ip->ttl <= 1)
+		return XDP_PASS;
+	delta = csum_delta(ip->daddr, ip->daddr ^ 0x01010101);
+	ip->daddr ^= 0x01010101;
+	ip->ttl--;
+	ip->check = csum_apply(ip->check, csum_add(delta, ~(__u32)bpf_htons(0x0100)));
+	udp->check = csum_apply(udp->check, delta);
+	macs_write(data);
+	return bpf_redirect(LOOPBACK_IFINDEX, 0);
 }
 
 SEC("tc")

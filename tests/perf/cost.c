@@ -8,6 +8,7 @@
 //
 //   PROGRAM DEVICE tcp|udp|arp SRC SPORT DST DPORT TTL ROUNDS CLIENTS
 //
+// PROGRAM is one of xdpfwd's, or redirect_xdp or rewrite_xdp, to which xdpfwd's can be compared.
 // CLIENTS is 0 for the same packet as often as fits into a batch, or how many packets a round has,
 // each from a client that has not been seen before.
 #include <bpf/bpf.h>
@@ -109,7 +110,8 @@ static void slots_fill(const char *program, bool is_tc, uint32_t map)
 {
 	int programs = bpf_map__fd(is_tc ? skel->maps.tc_programs : skel->maps.xdp_programs);
 	int empty = bpf_program__fd(is_tc ? skel->progs.empty_tc : skel->progs.empty_xdp);
-	int measured = program_find(program, map);
+	struct bpf_program *own = bpf_object__find_program_by_name(skel->obj, program);
+	int measured = own ? dup(bpf_program__fd(own)) : program_find(program, map);
 	uint32_t key = SLOT_EMPTY;
 
 	if (bpf_map_update_elem(programs, &key, &empty, 0))

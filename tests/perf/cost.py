@@ -72,6 +72,12 @@ def programs(bench, rows, quick, say):
              ("TC, to a tunnel", tunnel, "xdpfwd_tc", {"in": "pub0", "out": None}, TUNNELLED),
              ("TC L3, from a tunnel", tunnel, "xdpfwd_tc_l3", {"out": "tun0"}, TUNNELLED)]
     results = []
+    least = ethernet.start_cost()
+    for program, label in (("redirect_xdp", "redirect, IPv4 UDP"),
+                           ("rewrite_xdp", "redirect and one fixed translation, IPv4 UDP")):
+        case = Case(label, program, "pub0", FORWARD["xdp"], packet(4, "udp", "in", HOME))
+        results.append({"program": "the least there is", "case": label,
+                        **measure(least, case, 5 if quick else 11)})
     for label, edge, program, devices, home in plans:
         tool = edge.start_cost()
         for case in cases(program, devices, home, quick):
