@@ -272,11 +272,11 @@ static __always_inline __u64 flow_unrest(const struct flow *flow, const struct r
  *
  * Return: false when there is more to it.
  */
-static __always_inline bool track_steady(struct ruleset *rs, const struct packet *pkt,
+static __always_inline bool track_steady(struct ruleset *rs, const struct packet *pkt, __u64 now_ns,
 					 struct match *match, struct edit *edit)
 {
 	struct rule *rule = rule_get(rs, match->in);
-	__u32 now = flow_now(), slot = match->slot;
+	__u32 now = now_ns >> FLOW_TICK_SHIFT, slot = match->slot;
 	struct flow *flow;
 
 	if (match->in)
@@ -321,8 +321,8 @@ static __always_inline void track_ask(struct track *t, const struct packet *pkt,
  * Return: 0 with @edit and match->slot set, or the reason to stop.
  */
 static __always_inline enum reason translate_flow(struct ruleset *rs, void *data, void *data_end,
-						  const struct packet *pkt, struct match *match,
-						  struct edit *edit)
+						  const struct packet *pkt, __u64 now_ns,
+						  struct match *match, struct edit *edit)
 {
 	struct tcphdr *tcp = data + bound(pkt->l4_off, L4_OFFSET_MASK);
 	struct track *t = track_get();
@@ -330,7 +330,7 @@ static __always_inline enum reason translate_flow(struct ruleset *rs, void *data
 
 	if (!t)
 		return REASON_NO_RULESET;
-	if (track_steady(rs, pkt, match, edit))
+	if (track_steady(rs, pkt, now_ns, match, edit))
 		return 0;
 	track_ask(t, pkt, match);
 	if (pkt->proto == PROTO_TCP) {
@@ -364,15 +364,16 @@ static __always_inline bool is_tracked(struct ruleset *rs, const struct match *m
 
 /*
  * translate() - how a matched packet is to look: by its flow, or by its rules alone
+ * @now_ns: clock_now_ns(), asked once for a packet
  *
  * Return: 0 with @edit set, or the reason to stop.
  */
 static __always_inline enum reason translate(struct ruleset *rs, void *data, void *data_end,
-					     const struct packet *pkt, struct match *match,
-					     struct edit *edit)
+					     const struct packet *pkt, __u64 now_ns,
+					     struct match *match, struct edit *edit)
 {
 	if (is_tracked(rs, match))
-		return translate_flow(rs, data, data_end, pkt, match, edit);
+		return translate_flow(rs, data, data_end, pkt, now_ns, match, edit);
 	translate_rules(rs, pkt, match, edit);
 	return 0;
 }

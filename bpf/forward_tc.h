@@ -28,6 +28,7 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, c
 	struct track *scratch = track_get(); /* the stack has no room for another edit */
 	struct hop hop;
 	enum reason reason;
+	__u64 now_ns;
 
 	if (!scratch || !rs)
 		return REASON_NO_RULESET;
@@ -48,13 +49,14 @@ static __always_inline enum reason tc_family(struct __sk_buff *skb, __u32 how, c
 	reason = reason ?: check_packet(data, data_end, &pkt, family);
 	if (reason)
 		return reason;
+	now_ns = clock_now_ns();
 	scratch->reject = rule_get(rs, match.in)->reject;
 	if (pkt.is_fragment && tc_fragment_name(skb, how) < 0)
 		return REASON_FRAGMENT;
-	reason = translate(rs, data, data_end, &pkt, &match, &scratch->edit);
+	reason = translate(rs, data, data_end, &pkt, now_ns, &match, &scratch->edit);
 	if (reason)
 		return reason;
-	reason = hop_find_tc(skb, rs, &pkt, &match, scratch, family, &hop, &egress);
+	reason = hop_find_tc(skb, rs, &pkt, &match, scratch, now_ns, family, &hop, &egress);
 	if (reason)
 		return reason;
 	reason = tc_check_size(skb, rs, &pkt, &match, egress, scratch, family);

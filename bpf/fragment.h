@@ -260,7 +260,7 @@ static __always_inline enum reason fragment_family(struct __sk_buff *skb, __u32 
 	reason = fragment_find(skb, rs, t, how, &pkt, &match);
 	if (reason)
 		return reason;
-	reason = hop_find_tc(skb, rs, &pkt, &match, t, family, &hop, &egress)
+	reason = hop_find_tc(skb, rs, &pkt, &match, t, clock_now_ns(), family, &hop, &egress)
 			 ?: fragment_fit(skb, rs, &pkt, &match, egress, t, family)
 			 ?: tc_prepare(skb, &pkt, egress, how & TC_IS_L3);
 	if (reason)

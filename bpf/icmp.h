@@ -276,7 +276,7 @@ static __always_inline enum reason icmp_family(struct __sk_buff *skb, __u32 how,
 		return REASON_TTL_EXPIRED;
 	if (translate_quietly(rs, &pkt, &match, t))
 		return REASON_BAD_ICMP;
-	reason = hop_find_tc(skb, rs, &pkt, &match, t, family, &hop, &egress);
+	reason = hop_find_tc(skb, rs, &pkt, &match, t, clock_now_ns(), family, &hop, &egress);
 	if (reason)
 		return reason;
 	reason = tc_prepare(skb, &pkt, egress, how & TC_IS_L3);

@@ -103,11 +103,11 @@ static __always_inline int hop_gateway(struct ruleset *rs, const struct ip_addr 
 
 /* hop_cached() - take the agent's next hop; false when it is stale. @too_big: out */
 static __always_inline bool hop_cached(struct ruleset *rs, __u32 index, const struct packet *pkt,
-				       struct hop *hop, bool *too_big)
+				       __u64 now_ns, struct hop *hop, bool *too_big)
 {
 	struct nexthop *nexthop = &rs->nexthops[index & (NEXTHOPS_MAX - 1)];
 
-	if (nexthop->valid_until_ns <= clock_now_ns())
+	if (nexthop->valid_until_ns <= now_ns)
 		return false;
 	*too_big = pkt->l3_len > nexthop->mtu;
 	hop->ifindex = nexthop->ifindex;
@@ -198,8 +198,8 @@ static __always_inline __u32 frames_ifindex(const struct device *device)
  */
 static __always_inline enum reason hop_find_xdp(struct xdp_md *ctx, struct ruleset *rs,
 						const struct packet *pkt, const struct match *match,
-						const struct edit *edit, const int family,
-						struct hop *hop)
+						const struct edit *edit, __u64 now_ns,
+						const int family, struct hop *hop)
 {
 	struct track *t = track_get();
 	struct device *near, *far;
@@ -209,7 +209,7 @@ static __always_inline enum reason hop_find_xdp(struct xdp_md *ctx, struct rules
 
 	hop_devices(rs, match, &near, &far);
 	cached = match->in ? rule_get(rs, match->in)->nexthop : hop_gateway(rs, &edit->dst, family);
-	if (cached >= 0 && hop_cached(rs, cached, pkt, hop, &too_big))
+	if (cached >= 0 && hop_cached(rs, cached, pkt, now_ns, hop, &too_big))
 		return too_big ? REASON_TOO_BIG : 0;
 	if (!t)
 		return REASON_NO_RULESET;
@@ -233,8 +233,8 @@ static __always_inline enum reason hop_find_xdp(struct xdp_md *ctx, struct rules
  */
 static __always_inline enum reason hop_find_tc(struct __sk_buff *skb, struct ruleset *rs,
 					       const struct packet *pkt, const struct match *match,
-					       struct track *t, const int family, struct hop *hop,
-					       struct device **egress)
+					       struct track *t, __u64 now_ns, const int family,
+					       struct hop *hop, struct device **egress)
 {
 	struct device *near, *far;
 	enum reason reason;
@@ -246,7 +246,7 @@ static __always_inline enum reason hop_find_tc(struct __sk_buff *skb, struct rul
 	*egress = match->in ? near : far;
 	cached = match->in ? rule_get(rs, match->in)->nexthop
 			   : hop_gateway(rs, &t->edit.dst, family);
-	hop->has_mac = cached >= 0 && hop_cached(rs, cached, pkt, hop, &too_big);
+	hop->has_mac = cached >= 0 && hop_cached(rs, cached, pkt, now_ns, hop, &too_big);
 	if (hop->has_mac || match->in)
 		return 0;
 	reason = reason_of(hop_ask_tc(skb, family, near->ifindex, far->ifindex));

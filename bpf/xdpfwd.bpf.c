@@ -19,6 +19,7 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 	struct edit edit;
 	struct hop hop;
 	enum reason reason;
+	__u64 now_ns;
 
 	reason = parse_packet(ctx, HOOK_XDP, data, data_end, l3_off, data_end - data - l3_off,
 			      family, &pkt);
@@ -40,13 +41,14 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 		return REASON_BAD_CHECKSUM;
 	if (reason)
 		return reason;
+	now_ns = clock_now_ns();
 	if (is_syn(&pkt))
 		reason = mss_check_xdp(data, data_end, rs, &pkt, &match, family);
-	reason = reason ?: xdp_can_send(rs, &match) ?: translate(rs, data, data_end, &pkt, &match, &edit);
+	reason = reason ?: xdp_can_send(rs, &match) ?: translate(rs, data, data_end, &pkt, now_ns, &match, &edit);
 	if (reason) /* TC answers */
 		return is_refusal(reason) && rule_get(rs, match.in)->reject ? REASON_LEFT_TO_TC
 									    : reason;
-	reason = hop_find_xdp(ctx, rs, &pkt, &match, &edit, family, &hop);
+	reason = hop_find_xdp(ctx, rs, &pkt, &match, &edit, now_ns, family, &hop);
 	if (reason)
 		return reason;
 	reason = emit_xdp(ctx, &pkt, &edit, &hop, family);

@@ -168,12 +168,15 @@ class Edge:
         self.load_text(config_text(home or HOME, '["49152-65535"]'), mode, agent)
 
     def masquerade(self, mode, flows):
-        """The same so that home sees addresses of this host; room for @flows of each family."""
+        """The same so that home sees addresses of this host; room for @flows of each family.
+
+        UDP may have three quarters of the table.
+        """
         addresses = [address for family in (4, 6)
                      for address in MASQUERADE[family][:flows // FLOWS_FOR_EACH + 1]]
         self.add_masquerade_addresses(addresses)
         self.load_text(masquerade_text(HOME.values(), addresses, **UNLIMITED,
-                                       flows=max(2 * flows, FLOWS_LEAST)), mode)
+                                       flows=max(3 * flows, FLOWS_LEAST)), mode)
 
     def load_text(self, config, mode, agent=True):
         # The range of the test covers the host's own ports, which it must keep.
