@@ -43,7 +43,7 @@ config() {
 ask() {
 	local size=${4:-1200}
 	[[ $1 == udp ]] || size=100000
-	lab_in client "$tools/traffic" ask "$1" "$2" "$3" $size 2>&1 || :
+	lab_in client "$tools/traffic" ask "$1" "$2" "$3" "$size" 2>&1 || :
 }
 
 check_traffic() {
