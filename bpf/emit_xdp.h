@@ -28,7 +28,7 @@ static __always_inline void addr_store(struct in6_addr *to, const struct ip_addr
 static __always_inline void xdp_store_l4(struct udphdr *l4, __sum16 *check,
 					 const struct packet *pkt, const struct edit *edit)
 {
-	__u32 delta = csum_add(edit->addr_delta, edit->port_delta);
+	__u64 delta = (__u64)edit->addr_delta + edit->port_delta;
 
 	*(any32 *)l4 = edit->ports; /* TCP starts with the same two ports */
 	if (pkt->proto == PROTO_TCP) {
@@ -66,7 +66,7 @@ static __always_inline enum reason emit_xdp(struct xdp_md *ctx, const struct pac
 		ip->saddr = edit->src.w[3];
 		ip->daddr = edit->dst.w[3];
 		ip->ttl--;
-		ip->check = csum_apply(ip->check, csum_add(edit->addr_delta, TTL_DELTA));
+		ip->check = csum_apply(ip->check, (__u64)edit->addr_delta + TTL_DELTA);
 	} else {
 		struct ipv6hdr *ip = l3;
 

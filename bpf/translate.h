@@ -68,7 +68,7 @@ static __always_inline enum reason check_sum(void *data, void *data_end, const s
 	    pkt->l4_off != pkt->l3_off + sizeof(struct iphdr))
 		return 0;
 	sum = (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
-	return csum_fold(csum_add(sum, sum >> 32)) == 0xffff ? 0 : REASON_BAD_CHECKSUM;
+	return csum_fold(sum) == 0xffff ? 0 : REASON_BAD_CHECKSUM;
 }
 
 /* check_l4() - the reason why a packet that is for a forward must not go on, or 0 */

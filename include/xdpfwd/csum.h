@@ -30,12 +30,12 @@ static inline __u32 csum_delta_addr(const struct ip_addr *old, const struct ip_a
 	return csum_add(sum, sum >> 32);
 }
 
-/* csum_fold() - a partial sum in 16 bits, not complemented */
-static inline __u16 csum_fold(__u32 sum)
+/* csum_fold() - a sum of some words, carries not yet brought round, in 16 bits; not complemented */
+static inline __u16 csum_fold(__u64 sum)
 {
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
+	return sum + (sum >> 16);
 }
 
 /*
@@ -43,9 +43,9 @@ static inline __u16 csum_fold(__u32 sum)
  *
  * Exact: equals a checksum made from scratch, since a sum of valid data is never zero (RFC 1624).
  */
-static inline __u16 csum_apply(__u16 check, __u32 delta)
+static inline __u16 csum_apply(__u16 check, __u64 delta)
 {
-	return (__u16)~csum_fold(csum_add((__u16)~check, delta));
+	return (__u16)~csum_fold((__u16)~check + delta);
 }
 
 #endif
