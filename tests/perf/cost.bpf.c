@@ -36,8 +36,13 @@ static __always_inline void stamp(void)
 static __always_inline void next_client(void)
 {
 	__u8 *bytes = (void *)template;
+	__be16 *addr = (__be16 *)(bytes + (vary_addr & OFFSET_MASK));
+	struct ethhdr *eth = (void *)bytes;
+	struct iphdr *ip = (void *)(eth + 1);
 
-	*(__be16 *)(bytes + (vary_addr & OFFSET_MASK)) = bpf_htons(client);
+	if (eth->h_proto == bpf_htons(ETH_P_IP))
+		ip->check = csum_apply(ip->check, csum_delta(*addr, bpf_htons(client)));
+	*addr = bpf_htons(client);
 	*(__be16 *)(bytes + (vary_port & OFFSET_MASK)) =
 		bpf_htons(1024 + client * 40503 % (65536 - 1024));
 	client++;
