@@ -44,6 +44,8 @@ class Flows:
         home = [HOME[4]]
         self.edge.load_text(masquerade_text(home, self.addresses, metrics=True, flows=flows,
                                             **UNLIMITED), "native")
+        self.tool = Tool(self.edge.stack, self.edge.ns, "bench-sweep", self.edge.xdpfwd.bpffs, "pub0")
+        self.tool.ask("kept") # UDP may have the whole table from now on
         self.edge.start_flood()
         self.row = Row("xdp_masq", "", "", "masquerade", tracks=True, moves=True, edge=self.edge)
 
@@ -75,8 +77,7 @@ class Flows:
 
     def measure(self, rounds):
         xdpfwd = self.edge.xdpfwd
-        refused = self.begin()
-        tool = Tool(self.edge.stack, self.edge.ns, "bench-sweep", xdpfwd.bpffs, "pub0")
+        refused, tool = self.begin(), self.tool
         result = {"flows": self.count, "addresses": len(self.addresses), "refused": refused,
                   "memory": memory(self.edge), "sweep_kept": self.sweep(tool, "kept", rounds),
                   "scrape": self.scrape(rounds),

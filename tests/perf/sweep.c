@@ -4,11 +4,19 @@
 //   sweep BPFFS IFACE
 //
 // Each line read is one sweep, and is answered by one line of JSON. It is "kept", of the flows as
-// they are, or "ended", of flows that have all been taken out of service just before.
+// they are, or "ended", of flows that have all been taken out of service just before. Before the
+// first one, UDP is let have the whole table, since nothing but UDP is flooded.
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "flows.h"
+#include "maps.h"
+#include "pins.h"
 
 static double cpu_seconds(void)
 {
@@ -29,6 +37,28 @@ static int end_all(const char *bpffs, const char *iface)
 	return ended < 0 ? ended : 0;
 }
 
+/* In the rule set in force, which else stays as it is. */
+static int lift_udp_limit(const char *bpffs, const char *iface)
+{
+	struct ruleset *rs = malloc(sizeof(*rs));
+	char path[PATH_MAX];
+	int outer = bpf_obj_get(pins_path(path, bpffs, iface, "rulesets"));
+	int fd = outer < 0 ? -1 : maps_ruleset_get(outer), err = -ENOENT;
+	uint32_t key = 0;
+
+	if (rs && fd >= 0) {
+		err = bpf_map_lookup_elem(fd, &key, rs);
+		rs->limits.udp_max = 0;
+		err = err ?: bpf_map_update_elem(fd, &key, rs, BPF_ANY);
+	}
+	if (fd >= 0)
+		close(fd);
+	if (outer >= 0)
+		close(outer);
+	free(rs);
+	return err;
+}
+
 int main(int argc, char **argv)
 {
 	char line[16];
@@ -36,6 +66,10 @@ int main(int argc, char **argv)
 	if (argc != 3) {
 		fprintf(stderr, "usage: sweep BPFFS IFACE\n");
 		return 2;
+	}
+	if (lift_udp_limit(argv[1], argv[2])) {
+		fprintf(stderr, "sweep: cannot change the rule set of %s\n", argv[2]);
+		return 1;
 	}
 	while (fgets(line, sizeof(line), stdin)) {
 		struct flows_swept swept = {};
