@@ -8,7 +8,10 @@
 /* service_ready() - forwarding is live, or live again after service_reloading() */
 void service_ready(const char *iface);
 
-/* service_reloading() - a reload that was asked for by a signal begins */
+/*
+ * service_reloading() - a reload that was asked for by a signal begins; the watchdog is patient
+ * until service_ready()
+ */
 void service_reloading(void);
 
 /* service_alive() - the loop goes round; to be called more often than once in 30 seconds */
