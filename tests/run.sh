@@ -52,7 +52,7 @@ for name in "${suites[@]}"; do
 	bpf) suite bpf build/test-bpf ;;
 	docs) suite docs tests/docs.sh ;;
 	e2e) suite e2e tests/e2e/run.sh ;;
-	kernels) suite kernels tests/kernels/run.sh host 6.1 ;;
+	kernels) suite kernels tests/kernels/run.sh host 6.1 systemd ;;
 	*)
 		printf 'tests: no suite %s\n' "$name" >&2
 		exit 2

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Run the smoke test on several kernels: Debian's in QEMU, and the host's own.
 #
-#   run.sh [-v] [--budget] [ROW...]    rows of rows.txt, or "host"; all of them by default
+#   run.sh [-v] [--budget] [ROW...]    rows of rows.txt, "host", or "systemd"; all by default
 #
 #   -v        show every check, not only the failed ones
 #   --budget  only load the programs, and write what they cost to verifier-budget.txt
 #
-# Logs are kept in build/kernels/: ROW.log, ROW.console, and ROW.verifier when a program is refused.
+# "systemd" is the service in a guest with this host's systemd.
+#
+# Logs are kept in build/kernels/: ROW.log, ROW.console, ROW.verifier when a program is refused, and
+# systemd.journal.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -16,6 +19,8 @@ out=build/kernels
 budget=$here/verifier-budget.txt
 measured=$out/measured
 guest_limit=300 # seconds; one takes 45 on an idle machine
+systemd_kernel=6.1
+systemd_least=250
 
 # Without cmpxchg16b: the emulator of QEMU 7.2 spoils the flags when an interrupt falls into it, and
 # one boot in three of 6.12, whose allocator uses it most, ends in an Oops.
@@ -27,17 +32,18 @@ die() {
 	exit 1
 }
 
-# guest ROW LOG - boot a kernel; what its tests print goes to LOG
+# guest ROW LOG KERNEL MORE [systemd] - boot a kernel; what its tests print goes to LOG, and what
+# else there is to ROW.MORE
 guest() {
-	local row=$1 log=$2 kernel verdict status=0
-	kernel=$("$here/fetch.sh" "$row" 2>"$log") || {
+	local row=$1 log=$2 more=$4 kernel verdict status=0
+	kernel=$("$here/fetch.sh" "$3" 2>"$log") || {
 		echo "not ok - no kernel" >>"$log"
 		return
 	}
-	"$here/initramfs.sh" "$kernel" "$out/$row.cpio"
+	"$here/initramfs.sh" "$kernel" "$out/$row.cpio" "${@:5}"
 	"${qemu[@]}" -kernel "$kernel/vmlinuz" -initrd "$out/$row.cpio" \
 		-append "console=ttyS0 panic=-1 $guest_options" -serial "file:$out/$row.console" \
-		-serial stdio -serial "file:$out/$row.verifier" </dev/null >"$log" || status=$?
+		-serial stdio -serial "file:$out/$row.$more" </dev/null >"$log" || status=$?
 	rm "$out/$row.cpio"
 	verdict=$(guest_verdict "$log" "$out/$row.console" $status)
 	echo "$verdict" >>"$log"
@@ -58,6 +64,17 @@ guest_verdict() {
 	fi
 }
 
+# service ROW LOG - in a guest with systemd
+service() {
+	local version
+	version=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
+	if ((${version:-0} < systemd_least)); then
+		echo "skip - no systemd $systemd_least here, to put into a guest" >"$2"
+	else
+		guest "$1" "$2" $systemd_kernel journal systemd
+	fi
+}
+
 # host ROW LOG - the same on the running kernel
 host() {
 	{
@@ -70,16 +87,16 @@ host() {
 # run_row ROW - and one line about it
 run_row() {
 	local row=$1 log=$out/$1.log start=$SECONDS good bad kernel
-	if [[ $row == host ]]; then
-		host "$row" "$log"
-	else
-		guest "$row" "$log"
-	fi
+	case $row in
+	host) host "$row" "$log" ;;
+	systemd) service "$row" "$log" ;;
+	*) guest "$row" "$log" "$row" verifier ;;
+	esac
 	good=$(grep -c '^ok - ' "$log" || :)
 	bad=$(grep -c '^not ok - ' "$log" || :)
 	kernel=$(sed -n 's/^kernel //p' "$log")
-	printf '%-6s %-26s %3d passed, %d failed, %d s%s\n' "$row" "$kernel" "$good" "$bad" \
-		$((SECONDS - start)) "$(sed -n 's/^booted \(.*\)/, booted in \1 s/p' "$log")"
+	printf '%-7s %-26s %3d passed, %d failed, %d s%s\n' "$row" "$kernel" "$good" "$bad" \
+		$((SECONDS - start)) "$(sed -nE 's/^booted (.*)/, booted in \1 s/p; s/^skip - /, skipped: /p' "$log")"
 	if [[ $verbose ]]; then
 		sed 's/^/  /' "$log"
 	elif ((bad)); then
@@ -146,6 +163,7 @@ rows=("$@")
 if ((${#rows[@]} == 0)); then
 	mapfile -t rows < <(awk '!/^#/ { print $1 }' "$here/rows.txt")
 	rows+=(host)
+	[[ $guest_options ]] || rows+=(systemd)
 fi
 
 make --no-print-directory kernel-tools
