@@ -60,6 +60,13 @@ $(BUILD)/clang: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CLANG)' | cmp -s - $@ || echo '$(CLANG)' > $@
 
+# What tells the revision is made anew with each.
+$(BUILD)/revision: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION) $(REVISION)' | cmp -s - $@ || echo '$(VERSION) $(REVISION)' > $@
+
+$(addprefix $(BUILD)/,user/main.c.o user/metrics.c.o tests/unit/test_metrics.c.o): $(BUILD)/revision
+
 $(BUILD)/xdpfwd.bpf.o: $(BUILD)/clang
 $(CLANG_OBJS): override CLANG = $(@F:.bpf.o=)
 $(BUILD)/xdpfwd.bpf.o $(CLANG_OBJS): bpf/xdpfwd.bpf.c $(wildcard bpf/*.h include/xdpfwd/* vmlinux/*.h)

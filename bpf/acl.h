@@ -56,7 +56,7 @@ static __always_inline enum reason check_acl(struct ruleset *rs, const struct pa
 		return 0;
 	t = track_get();
 	if (!t)
-		return REASON_NO_RULESET;
+		return aside(REASON_NO_RULESET);
 	t->key.client = pkt->src;
 	return acl_allows(acl) ? 0 : REASON_DENIED;
 }

@@ -57,12 +57,12 @@ static __always_inline enum reason emit_xdp(struct xdp_md *ctx, const struct pac
 
 	if (data + ETH_HLEN > data_end || l4 + sizeof(struct udphdr) > data_end ||
 	    (void *)(check + 1) > data_end)
-		return REASON_MALFORMED;
+		return aside(REASON_MALFORMED);
 	if (family == AF_INET) {
 		struct iphdr *ip = l3;
 
 		if ((void *)(ip + 1) > data_end)
-			return REASON_MALFORMED;
+			return aside(REASON_MALFORMED);
 		ip->saddr = edit->src.w[3];
 		ip->daddr = edit->dst.w[3];
 		ip->ttl--;
@@ -71,7 +71,7 @@ static __always_inline enum reason emit_xdp(struct xdp_md *ctx, const struct pac
 		struct ipv6hdr *ip = l3;
 
 		if ((void *)(ip + 1) > data_end)
-			return REASON_MALFORMED;
+			return aside(REASON_MALFORMED);
 		addr_store(&ip->saddr, &edit->src);
 		addr_store(&ip->daddr, &edit->dst);
 		ip->hop_limit--;

@@ -71,6 +71,17 @@ typedef __u64 __attribute__((may_alias)) any64;
 	})
 
 /*
+ * aside() - a reason that is given on a way out that few packets take
+ *
+ * Left alone, the compiler has the reason ready before each test, for those that pass it as well.
+ */
+#define aside(reason)                                                                              \
+	({                                                                                         \
+		asm volatile("");                                                                  \
+		reason;                                                                            \
+	})
+
+/*
  * reason_of() - what a global function has returned, which is a reason or 0
  *
  * The verifier knows nothing of it. Without the mask it is tested as a shifted copy, and the

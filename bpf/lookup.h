@@ -112,7 +112,7 @@ static __always_inline enum reason lookup_in(struct ruleset *rs, const struct pa
 {
 	/* A public address as a source is spoofed; its answer would come round for ever. */
 	if (is_public_addr(rs, &pkt->src))
-		return REASON_NOT_OURS;
+		return aside(REASON_NOT_OURS);
 	*ingress = rule->public_dev;
 	if (ifindex == device_get(rs, rule->public_dev)->ifindex)
 		return 0;
@@ -164,16 +164,16 @@ static __always_inline enum reason lookup_match(struct ruleset *rs, const struct
 		struct rule *rule = rule_get(rs, match->in);
 
 		if (lookup_in(rs, pkt, ifindex, rule, ingress))
-			return REASON_NOT_OURS;
+			return aside(REASON_NOT_OURS);
 		if (rule->shares ||
 		    (*ingress == rule->public_dev && rule->public_dev != rule->backend_dev))
 			return addr_is_forwardable(&pkt->src, family) ? 0 : REASON_NOT_OURS;
 	} else if (ifindex == rs->clients_ifindex) { /* nothing there can be a backend's */
-		return REASON_NOT_OURS;
+		return aside(REASON_NOT_OURS);
 	}
 	match->out = lookup_out(rs, pkt, ifindex, match->in ? 0 : pool, match, ingress);
 	if (!(match->in | match->out))
-		return REASON_NOT_OURS;
+		return aside(REASON_NOT_OURS);
 	return addr_is_forwardable(&pkt->src, family) && addr_is_forwardable(&pkt->dst, family)
 		       ? 0
 		       : REASON_NOT_OURS;

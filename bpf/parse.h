@@ -54,17 +54,17 @@ static __always_inline enum reason parse_ethernet(void *data, void *data_end, __
 	struct vlan_hdr *tag = (void *)(eth + 1);
 
 	if ((void *)(eth + 1) > data_end)
-		return REASON_NOT_IP;
+		return aside(REASON_NOT_IP);
 	*protocol = eth->h_proto;
 	*l3_off = sizeof(*eth);
 	if (*protocol != bpf_htons(ETH_P_8021Q) && *protocol != bpf_htons(ETH_P_8021AD))
 		return 0;
 	if ((void *)(tag + 1) > data_end)
-		return REASON_NOT_IP;
+		return aside(REASON_NOT_IP);
 	*protocol = tag->h_vlan_encapsulated_proto;
 	*l3_off += sizeof(*tag);
 	if (*protocol == bpf_htons(ETH_P_8021Q) || *protocol == bpf_htons(ETH_P_8021AD))
-		return REASON_VLAN_STACK;
+		return aside(REASON_VLAN_STACK);
 	return 0;
 }
 
@@ -76,13 +76,13 @@ static __always_inline enum reason parse_ipv4(const enum hook hook, void *data, 
 	__u32 header_len;
 
 	if ((void *)(ip + 1) > data_end)
-		return REASON_MALFORMED;
+		return aside(REASON_MALFORMED);
 	header_len = ip->ihl * 4;
 	if (ip->version != 4 || header_len < sizeof(*ip))
-		return REASON_MALFORMED;
+		return aside(REASON_MALFORMED);
 	/* The first fragment has the ports: TC takes it. */
 	if (ip->frag_off & bpf_htons(hook == HOOK_XDP ? IP_FRAGMENT_BITS : IP_FRAGMENT_OFFSET))
-		return REASON_FRAGMENT;
+		return aside(REASON_FRAGMENT);
 	if (hook == HOOK_TC)
 		pkt->is_fragment = !!(ip->frag_off & bpf_htons(IP_FRAGMENT_BITS));
 	pkt->src = ip_addr_from_v4(ip->saddr);
@@ -176,12 +176,12 @@ static __always_inline enum reason parse_ipv6(void *ctx, enum hook hook, void *d
 	int walked;
 
 	if ((void *)(ip + 1) > data_end || ip->version != 6)
-		return REASON_MALFORMED;
+		return aside(REASON_MALFORMED);
 	pkt->src = addr_load(&ip->saddr);
 	pkt->dst = addr_load(&ip->daddr);
 	/* Mapped addresses are our own way to write IPv4; on the wire they are never right. */
 	if (ip_addr_is_v4(&pkt->src) || ip_addr_is_v4(&pkt->dst))
-		return REASON_MALFORMED;
+		return aside(REASON_MALFORMED);
 	pkt->ttl = ip->hop_limit;
 	if (ip->payload_len || !pkt->is_gso) /* zero: BIG TCP, as long as the buffer */
 		pkt->l3_len = bpf_ntohs(ip->payload_len) + sizeof(*ip);
@@ -231,7 +231,7 @@ static __always_inline enum reason parse_packet(void *ctx, const enum hook hook,
 	l4 = data + bound(pkt->l4_off, L4_OFFSET_MASK);
 	if (pkt->l3_len > room || pkt->l3_len < pkt->l4_off - pkt->l3_off + sizeof(*l4) ||
 	    (void *)(l4 + 1) > data_end)
-		return REASON_MALFORMED;
+		return aside(REASON_MALFORMED);
 	pkt->ports = *(any32 *)l4;
 	return 0;
 }

@@ -80,22 +80,22 @@ static __always_inline enum reason check_l4(void *data, void *data_end, struct p
 	struct udphdr *udp = l4;
 
 	if (pkt->ttl <= 1)
-		return REASON_TTL_EXPIRED;
+		return aside(REASON_TTL_EXPIRED);
 	if (pkt->proto == PROTO_TCP) {
 		if (l4 + sizeof(*tcp) > data_end || tcp->doff < sizeof(*tcp) / 4 ||
 		    tcp->doff * 4U > pkt->l4_len)
-			return REASON_BAD_LENGTH;
+			return aside(REASON_BAD_LENGTH);
 		pkt->payload_len = pkt->l4_len - tcp->doff * 4U;
 		pkt->tcp = ((__u8 *)tcp)[13];
 		return 0;
 	}
 	if (l4 + sizeof(*udp) > data_end)
-		return REASON_BAD_LENGTH;
+		return aside(REASON_BAD_LENGTH);
 	if (bpf_ntohs(udp->len) < sizeof(*udp) ||
 	    (bpf_ntohs(udp->len) > pkt->l4_len && !pkt->is_fragment))
-		return REASON_BAD_LENGTH;
+		return aside(REASON_BAD_LENGTH);
 	if (family == AF_INET6 && !udp->check)
-		return REASON_NO_CHECKSUM;
+		return aside(REASON_NO_CHECKSUM);
 	pkt->payload_len = pkt->l4_len - sizeof(*udp);
 	return 0;
 }

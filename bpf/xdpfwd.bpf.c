@@ -29,16 +29,16 @@ static __always_inline enum reason xdp_family(struct xdp_md *ctx, struct ruleset
 	if (reason)
 		return reason;
 	if (!xdp_is_to_us(data, data_end, device_get(rs, ingress)))
-		return REASON_OTHER_HOST;
+		return aside(REASON_OTHER_HOST);
 	reason = check_acl(rs, &pkt, &match);
 	if (reason)
 		return reason;
 	if (pkt.ttl <= 1) /* TC answers */
-		return REASON_LEFT_TO_TC;
+		return aside(REASON_LEFT_TO_TC);
 	reason = check_l4(data, data_end, &pkt, family) ?: check_sum(data, data_end, &pkt, family);
 	if (!reason && has_options(&pkt, family) &&
 	    sum_header_xdp(ctx, pkt.l3_off, pkt.l4_off - pkt.l3_off) != 0xffff)
-		return REASON_BAD_CHECKSUM;
+		return aside(REASON_BAD_CHECKSUM);
 	if (reason)
 		return reason;
 	now_ns = clock_now_ns();
@@ -68,7 +68,7 @@ static __always_inline enum reason xdp_packet(struct xdp_md *ctx, int *action)
 	__u64 l3_off;
 
 	if (!rs)
-		return REASON_NO_RULESET;
+		return aside(REASON_NO_RULESET);
 	reason = parse_ethernet(data, data_end, &protocol, &l3_off);
 	if (reason)
 		return reason;
@@ -76,7 +76,7 @@ static __always_inline enum reason xdp_packet(struct xdp_md *ctx, int *action)
 		return xdp_family(ctx, rs, l3_off, AF_INET, action);
 	if (protocol == bpf_htons(ETH_P_IPV6))
 		return xdp_family(ctx, rs, l3_off, AF_INET6, action);
-	return REASON_NOT_IP;
+	return aside(REASON_NOT_IP);
 }
 
 SEC("xdp")
@@ -99,7 +99,7 @@ static __always_inline enum reason tc_protocol(struct __sk_buff *skb, const bool
 	if (!is_l3)
 		return parse_ethernet(data, data_end, protocol, l3_off);
 	if ((void *)(first + 1) > data_end)
-		return REASON_NOT_IP;
+		return aside(REASON_NOT_IP);
 	*l3_off = 0;
 	*protocol = *first >> 4 == 4   ? bpf_htons(ETH_P_IP)
 		    : *first >> 4 == 6 ? bpf_htons(ETH_P_IPV6)
@@ -133,17 +133,17 @@ static __always_inline enum reason tc_packet(struct __sk_buff *skb, const bool i
 	__u64 l3_off;
 
 	if (!is_l3 && skb->pkt_type != PACKET_HOST)
-		return REASON_OTHER_HOST;
+		return aside(REASON_OTHER_HOST);
 	if (skb->data_end - skb->data < TC_HEADERS && skb->data_end - skb->data < skb->len)
 		bpf_skb_pull_data(skb, skb->len < TC_HEADERS ? skb->len : TC_HEADERS);
 	reason = tc_protocol(skb, is_l3, &protocol, &l3_off);
 	if (reason)
 		return reason;
 	if (how & TC_IS_TAGGED && l3_off > ETH_HLEN) /* the outer tag is not in the data */
-		return REASON_VLAN_STACK;
+		return aside(REASON_VLAN_STACK);
 	how |= l3_off;
 	if (protocol != bpf_htons(ETH_P_IP) && protocol != bpf_htons(ETH_P_IPV6))
-		return REASON_NOT_IP;
+		return aside(REASON_NOT_IP);
 	if (protocol == bpf_htons(ETH_P_IPV6))
 		how |= TC_IS_V6;
 	reason = reason_of(how & TC_IS_V6 ? tc_forward_v6(skb, how) : tc_forward_v4(skb, how));

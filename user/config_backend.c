@@ -114,29 +114,10 @@ static void read_device(struct config_reader *r, const struct toml_node *node, v
 
 static void read_masquerade_item(struct config_reader *r, const struct toml_node *node, void *out)
 {
-	const char *text = config_get_string(r, node, "an address of this host");
 	struct config_backend *backend = out;
-	struct ip_addr addr, *bigger;
 
-	if (!text)
-		return;
-	if (ip_addr_parse(text, &addr)) {
-		config_error(r, node->place, "\"%.80s\" is not an IPv4 or IPv6 address", text);
-		return;
-	}
-	if (!config_check_unicast(r, node, &addr))
-		return;
-	for (size_t i = 0; i < backend->masquerade_count; i++) {
-		if (ip_addr_equal(&backend->masquerade[i], &addr)) {
-			config_error(r, node->place, "%s is listed twice; name it once", text);
-			return;
-		}
-	}
-	bigger = config_grow(r, backend->masquerade, backend->masquerade_count, sizeof(*bigger));
-	if (!bigger)
-		return;
-	backend->masquerade = bigger;
-	backend->masquerade[backend->masquerade_count++] = addr;
+	config_add_unicast(r, node, "an address of this host", &backend->masquerade,
+			   &backend->masquerade_count);
 }
 
 static void read_masquerade(struct config_reader *r, const struct toml_node *node, void *out)

@@ -123,29 +123,10 @@ static void read_to_port(struct config_reader *r, const struct toml_node *node, 
 
 static void read_address(struct config_reader *r, const struct toml_node *node, void *out)
 {
-	const char *text = config_get_string(r, node, "an address such as \"198.51.100.1\"");
 	struct config_forward *f = ((struct config_draft *)out)->f;
-	struct ip_addr addr, *bigger;
 
-	if (!text)
-		return;
-	if (ip_addr_parse(text, &addr)) {
-		config_error(r, node->place, "\"%.80s\" is not an IPv4 or IPv6 address", text);
-		return;
-	}
-	if (!config_check_unicast(r, node, &addr))
-		return;
-	for (size_t i = 0; i < f->address_count; i++) {
-		if (ip_addr_equal(&f->addresses[i], &addr)) {
-			config_error(r, node->place, "%s is listed twice; name it once", text);
-			return;
-		}
-	}
-	bigger = config_grow(r, f->addresses, f->address_count, sizeof(*bigger));
-	if (!bigger)
-		return;
-	f->addresses = bigger;
-	f->addresses[f->address_count++] = addr;
+	config_add_unicast(r, node, "an address such as \"198.51.100.1\"", &f->addresses,
+			   &f->address_count);
 }
 
 static void read_addresses(struct config_reader *r, const struct toml_node *node, void *out)

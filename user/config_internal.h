@@ -162,6 +162,14 @@ bool config_check_name(struct config_reader *r, struct diag_place place, const c
 bool config_check_unicast(struct config_reader *r, const struct toml_node *node,
 			  const struct ip_addr *addr);
 
+/**
+ * config_add_unicast() - read a unicast address and append it to a list; one that is there already
+ * is an error
+ * @what: what the value has to be, for the message when it is no string
+ */
+void config_add_unicast(struct config_reader *r, const struct toml_node *node, const char *what,
+			struct ip_addr **list, size_t *count);
+
 /* config_limits_init() - what holds without a table [limits]; config_read_limits() - that table */
 void config_limits_init(struct config *config);
 config_read_fn config_read_limits; /* struct config */

@@ -203,3 +203,30 @@ bool config_check_unicast(struct config_reader *r, const struct toml_node *node,
 	}
 	return true;
 }
+
+void config_add_unicast(struct config_reader *r, const struct toml_node *node, const char *what,
+			struct ip_addr **list, size_t *count)
+{
+	const char *text = config_get_string(r, node, what);
+	struct ip_addr addr, *bigger;
+
+	if (!text)
+		return;
+	if (ip_addr_parse(text, &addr)) {
+		config_error(r, node->place, "\"%.80s\" is not an IPv4 or IPv6 address", text);
+		return;
+	}
+	if (!config_check_unicast(r, node, &addr))
+		return;
+	for (size_t i = 0; i < *count; i++) {
+		if (ip_addr_equal(&(*list)[i], &addr)) {
+			config_error(r, node->place, "%s is listed twice; name it once", text);
+			return;
+		}
+	}
+	bigger = config_grow(r, *list, *count, sizeof(*bigger));
+	if (!bigger)
+		return;
+	*list = bigger;
+	(*list)[(*count)++] = addr;
+}

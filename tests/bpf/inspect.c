@@ -3,28 +3,13 @@
 #include <netinet/in.h>
 #include <string.h>
 #include "inspect.h"
+#include "../lib/packet.h"
 
 #define ICMP_HEADER 8
 
 static uint16_t get16(const uint8_t *at)
 {
 	return at[0] << 8 | at[1];
-}
-
-static uint32_t sum(const uint8_t *bytes, size_t len)
-{
-	uint32_t total = 0;
-
-	for (size_t i = 0; i < len; i++)
-		total += i % 2 ? bytes[i] : bytes[i] << 8;
-	return total;
-}
-
-static uint16_t fold(uint32_t total)
-{
-	while (total >> 16)
-		total = (total & 0xffff) + (total >> 16);
-	return total;
 }
 
 static bool view_v4(const uint8_t *data, size_t len, bool is_quoted, struct view *view,
@@ -43,7 +28,7 @@ static bool view_v4(const uint8_t *data, size_t len, bool is_quoted, struct view
 	view->end = view->l3 + total;
 	view->proto = ip[9];
 	view->ttl = ip[8];
-	view->l3_sum = fold(sum(ip, header)) == 0xffff ? SUM_RIGHT : SUM_WRONG;
+	view->l3_sum = packet_fold(packet_sum(ip, header)) == 0xffff ? SUM_RIGHT : SUM_WRONG;
 	*is_fragment = get16(ip + 6) & 0x3fff;
 	return true;
 }
@@ -93,12 +78,12 @@ static size_t check_at(uint8_t proto)
 static uint16_t l4_total(const uint8_t *data, const struct view *view, size_t len)
 {
 	const uint8_t *ip = data + view->l3;
-	uint32_t total = sum(data + view->l4, len);
+	uint32_t total = packet_sum(data + view->l4, len);
 
 	if (view->proto == IPPROTO_ICMP)
-		return fold(total);
-	total += view->is_v6 ? sum(ip + 8, 32) : sum(ip + 12, 8);
-	return fold(total + view->proto + len);
+		return packet_fold(total);
+	total += view->is_v6 ? packet_sum(ip + 8, 32) : packet_sum(ip + 12, 8);
+	return packet_fold(total + view->proto + len);
 }
 
 /* How much the checksum covers; 0 when the header contradicts the packet. */
@@ -206,7 +191,7 @@ static void mend(uint8_t *data, const struct view *view)
 
 	if (!view->is_v6) {
 		put16(ip + 10, 0);
-		put16(ip + 10, ~fold(sum(ip, view->l4 - view->l3)));
+		put16(ip + 10, ~packet_fold(packet_sum(ip, view->l4 - view->l3)));
 	}
 	if (view->l4_sum == SUM_UNKNOWN || view->l4_sum == SUM_NONE)
 		return;

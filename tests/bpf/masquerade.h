@@ -74,6 +74,46 @@ __attribute__((format(printf, 5, 6))) void conversation_send(struct conversation
 							     enum reason reason, const char *detail,
 							     ...);
 
+/* struct step - one packet of a conversation that is told as a list of them, such as { SYN_IN,
+ * ACK_IN } */
+struct step {
+	enum direction dir;
+	uint8_t tcp;
+};
+
+#define SYN_IN                                                                                     \
+	{                                                                                          \
+		DIR_IN, TCP_SYN                                                                    \
+	}
+#define SYN_OUT                                                                                    \
+	{                                                                                          \
+		DIR_OUT, TCP_SYN | TCP_ACK                                                         \
+	}
+#define ACK_IN                                                                                     \
+	{                                                                                          \
+		DIR_IN, TCP_ACK                                                                    \
+	}
+#define ACK_OUT                                                                                    \
+	{                                                                                          \
+		DIR_OUT, TCP_ACK                                                                   \
+	}
+#define FIN_IN                                                                                     \
+	{                                                                                          \
+		DIR_IN, TCP_FIN | TCP_ACK                                                          \
+	}
+#define FIN_OUT                                                                                    \
+	{                                                                                          \
+		DIR_OUT, TCP_FIN | TCP_ACK                                                         \
+	}
+#define RST_IN                                                                                     \
+	{                                                                                          \
+		DIR_IN, TCP_RST                                                                    \
+	}
+#define RST_OUT                                                                                    \
+	{                                                                                          \
+		DIR_OUT, TCP_RST | TCP_ACK                                                         \
+	}
+
 /* conversation_begin() - the client's first packet; conversation_open() - up to a confirmed flow */
 void conversation_begin(struct conversation *conv);
 void conversation_open(struct conversation *conv);

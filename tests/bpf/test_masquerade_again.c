@@ -5,37 +5,6 @@
 
 TestSuite(masquerade_again, .init = fixture_init);
 
-/* A packet that ends a connection. */
-struct step {
-	enum direction dir;
-	uint8_t tcp;
-};
-
-#define ACK_IN                                                                                     \
-	{                                                                                          \
-		DIR_IN, TCP_ACK                                                                    \
-	}
-#define ACK_OUT                                                                                    \
-	{                                                                                          \
-		DIR_OUT, TCP_ACK                                                                   \
-	}
-#define FIN_IN                                                                                     \
-	{                                                                                          \
-		DIR_IN, TCP_FIN | TCP_ACK                                                          \
-	}
-#define FIN_OUT                                                                                    \
-	{                                                                                          \
-		DIR_OUT, TCP_FIN | TCP_ACK                                                         \
-	}
-#define RST_IN                                                                                     \
-	{                                                                                          \
-		DIR_IN, TCP_RST                                                                    \
-	}
-#define RST_OUT                                                                                    \
-	{                                                                                          \
-		DIR_OUT, TCP_RST | TCP_ACK                                                         \
-	}
-
 /* A client may use its port again at once: the same masquerade port, and all from the start. */
 static void reopened(struct conversation *conv, const struct step *end, unsigned count)
 {

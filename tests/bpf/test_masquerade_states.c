@@ -180,44 +180,7 @@ Test(masquerade_states, simultaneous_open)
 }
 
 /* Packets that bring a conversation into a state, and how long it may then be idle. */
-struct step {
-	enum direction dir;
-	uint8_t tcp;
-};
-
 #define STEPS_MAX 8
-#define SYN_IN                                                                                     \
-	{                                                                                          \
-		DIR_IN, TCP_SYN                                                                    \
-	}
-#define SYN_OUT                                                                                    \
-	{                                                                                          \
-		DIR_OUT, TCP_SYN | TCP_ACK                                                         \
-	}
-#define ACK_IN                                                                                     \
-	{                                                                                          \
-		DIR_IN, TCP_ACK                                                                    \
-	}
-#define ACK_OUT                                                                                    \
-	{                                                                                          \
-		DIR_OUT, TCP_ACK                                                                   \
-	}
-#define FIN_IN                                                                                     \
-	{                                                                                          \
-		DIR_IN, TCP_FIN | TCP_ACK                                                          \
-	}
-#define FIN_OUT                                                                                    \
-	{                                                                                          \
-		DIR_OUT, TCP_FIN | TCP_ACK                                                         \
-	}
-#define RST_IN                                                                                     \
-	{                                                                                          \
-		DIR_IN, TCP_RST                                                                    \
-	}
-#define RST_OUT                                                                                    \
-	{                                                                                          \
-		DIR_OUT, TCP_RST | TCP_ACK                                                         \
-	}
 
 static const struct {
 	const char *name;

@@ -48,8 +48,7 @@ static uint16_t get16(const uint8_t *at)
 	return at[0] << 8 | at[1];
 }
 
-/* Sum of 16-bit words in network order, carries not yet brought round. */
-static uint32_t sum(const uint8_t *bytes, size_t len)
+uint32_t packet_sum(const uint8_t *bytes, size_t len)
 {
 	uint32_t total = 0;
 
@@ -58,7 +57,7 @@ static uint32_t sum(const uint8_t *bytes, size_t len)
 	return total;
 }
 
-static uint16_t fold(uint32_t total)
+uint16_t packet_fold(uint32_t total)
 {
 	while (total >> 16)
 		total = (total & 0xffff) + (total >> 16);
@@ -75,8 +74,8 @@ static uint32_t pseudo_sum(const struct packet_spec *spec, size_t len)
 {
 	size_t skip = is_v4(spec) ? 12 : 0;
 
-	return sum((const uint8_t *)&spec->src + skip, 16 - skip) +
-	       sum((const uint8_t *)&spec->dst + skip, 16 - skip) + spec->proto + len;
+	return packet_sum((const uint8_t *)&spec->src + skip, 16 - skip) +
+	       packet_sum((const uint8_t *)&spec->dst + skip, 16 - skip) + spec->proto + len;
 }
 
 static void put_ethernet(const struct packet_spec *spec, struct packet_buf *buf)
@@ -214,16 +213,16 @@ static void set_checksums(const struct packet_spec *spec, struct packet_buf *buf
 	uint16_t value;
 
 	if (is_v4(spec))
-		set16(l3 + 10, ~fold(sum(l3, 20 + spec->options * 4)));
+		set16(l3 + 10, ~packet_fold(packet_sum(l3, 20 + spec->options * 4)));
 	if (spec->no_checksum)
 		return;
 	if (is_udp && get16(l4 + 4) < len)
 		len = get16(l4 + 4); /* a sum covers what the UDP header claims */
 	if (spec->partial) {
-		set16(check, fold(pseudo_sum(spec, len)));
+		set16(check, packet_fold(pseudo_sum(spec, len)));
 		return;
 	}
-	value = ~fold(pseudo_sum(spec, len) + sum(l4, len));
+	value = ~packet_fold(pseudo_sum(spec, len) + packet_sum(l4, len));
 	set16(check, is_udp && !value ? 0xffff : value);
 }
 

@@ -114,6 +114,11 @@ void packet_build(const struct packet_spec *spec, struct packet_buf *buf);
 /* packet_checksum() - the L4 checksum field of a built packet, host order */
 uint16_t packet_checksum(const struct packet_spec *spec, const struct packet_buf *buf);
 
+/* packet_sum() - 16-bit words in network order, carries not yet brought round; packet_fold() does
+ */
+uint32_t packet_sum(const uint8_t *bytes, size_t len);
+uint16_t packet_fold(uint32_t total);
+
 /**
  * packet_diff() - where two packets differ
  * @text: out: "byte 24 is 3f, not 40 (L3+10)" and both packets in hexadecimal, or "" when equal
